@@ -1,0 +1,110 @@
+"""The composition root: Settings -> Library, ApiClient, store, engine, and the MCP server over them.
+
+The only file that knows every class.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from arazzo_mcp.arazzo.command import CallOperation, Pace, Program
+from arazzo_mcp.arazzo.scope import Exchange
+from arazzo_mcp.credentials import Credentials
+from arazzo_mcp.engine.local import LocalEngine
+from arazzo_mcp.engine.store import SqliteStore
+from arazzo_mcp.errors import DocumentError
+from arazzo_mcp.http import ApiClient, HttpLimits
+from arazzo_mcp.library import Library, Linked, Options, Snapshot, open_library, relink
+from arazzo_mcp.server.catalog import Catalog, Offer
+from arazzo_mcp.server.tools import ArazzoServer, build_server
+from arazzo_mcp.settings import Settings
+
+
+class Shelf:
+    """Every program that is at hand, by digest: those that are served and those that recovered runs are pinned to."""
+
+    def __init__(self, library: Library, pace: Pace) -> None:
+        self._linked = {linked.digest: linked for linked in library.descriptions}
+        self._pace = pace
+
+    def program(self, digest: str) -> Program | None:
+        """A program that is at hand."""
+        linked = self._linked.get(digest)
+        return linked.program if linked else None
+
+    def snapshot(self, digest: str) -> str:
+        """The documents of a program, as one text."""
+        return self._linked[digest].snapshot.to_json()
+
+    def restore(self, digest: str, snapshot: str) -> Program:
+        """A program made from its pinned documents."""
+        self._linked[digest] = relink(Snapshot.from_json(snapshot), self._pace)
+        return self._linked[digest].program
+
+    def linked(self, digest: str) -> Linked:
+        """The description behind a program."""
+        return self._linked[digest]
+
+
+def options(settings: Settings) -> Options:
+    """The settings that say how documents are read."""
+    pace = Pace(settings.pace_first, settings.pace_factor, settings.pace_most)
+    return Options(settings.sources, settings.servers, settings.strict, pace)
+
+
+def load(paths: Iterable[Path], settings: Settings) -> Library:
+    """Every description under the given files and folders."""
+    return open_library(paths, options(settings))
+
+
+def catalog(library: Library) -> Catalog:
+    """The workflows of a library as tools.
+
+    Raises:
+        DocumentError: there is none.
+    """
+    offers = [Offer(linked.digest, linked.file, flow, linked.program) for linked, flow in library.workflows()]
+    if not offers:
+        raise DocumentError("none of the given documents has a workflow that can be served", library.findings)
+    return Catalog(offers)
+
+
+@asynccontextmanager
+async def open_engine(
+    library: Library, settings: Settings, *, take_over: bool, environ: Mapping[str, str] | None = None
+) -> AsyncIterator[LocalEngine]:
+    """The connections, the store and the engine, open; closed in the opposite order.
+
+    take_over: go on with the runs of the library's documents whose process has died.
+
+    Raises:
+        StoreError: the run store cannot be opened.
+    """
+    shelf = Shelf(library, options(settings).pace)
+    limits = HttpLimits(settings.connect_seconds, settings.read_seconds, settings.connections, settings.response_bytes)
+    credentials = Credentials(os.environ if environ is None else environ, settings.credentials)
+    documents = [linked.file for linked in library.descriptions] if take_over else None
+    async with ApiClient(credentials, limits) as client, SqliteStore(settings.store) as store:
+
+        async def perform(digest: str, call: CallOperation) -> Exchange:
+            return await client.perform(call, shelf.linked(digest).operation(call.target))
+
+        locks = settings.store.with_name(f"{settings.store.name}.owners")
+        async with LocalEngine(store, shelf, perform, locks=locks, documents=documents) as engine:
+            yield engine
+
+
+@asynccontextmanager
+async def open_server(library: Library, settings: Settings) -> AsyncIterator[ArazzoServer]:
+    """The MCP server over an open engine.
+
+    Raises:
+        DocumentError: no workflow can be served.
+        StoreError: the run store cannot be opened.
+    """
+    tools = catalog(library)
+    async with open_engine(library, settings, take_over=True) as engine:
+        yield build_server(engine, tools, settings.wait_seconds)

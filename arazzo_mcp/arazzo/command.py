@@ -1,0 +1,203 @@
+"""Where a run is (State), what it asks for (Command) and what it is told (Event): small plain data that JSON can hold.
+
+A State and a Command are saved before the command is performed, so their shape is a promise: every later version must
+load what an earlier one has saved. Nothing here decides anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pydantic import TypeAdapter
+
+from arazzo_mcp.arazzo.model import Description, Parameter, RequestBody
+from arazzo_mcp.arazzo.scope import Exchange, Json
+
+Ending = Literal["completed", "failed", "cancelled", "in_doubt"]
+Remote = Literal["cancelled", "cancel_requested", "already_completed", "failed", "unsupported", "nothing_started"]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The operation that a step calls: its source, its key (`GET /path`) and its method."""
+
+    source: str
+    operation: str
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class CancelPlan:
+    """How a workflow's remote job is cancelled: an operation, with the parameters of one of the workflow's steps."""
+
+    target: Target
+    step: str
+    parameters: tuple[Parameter, ...]
+    body: RequestBody | None
+    needs: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How a jump back without a delay of its own is paced: seconds before the first, growth, most seconds."""
+
+    first: float = 1.0
+    factor: float = 1.5
+    most: float = 15.0
+
+    def delay(self, lap: int) -> float:
+        """Seconds to wait before jump number `lap`, counted from 0."""
+        return float(min(self.first * self.factor ** min(lap, 64), self.most))
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A description linked to its sources: every step knows its operation. Ready to run."""
+
+    description: Description
+    targets: Mapping[tuple[str, str], Target]
+    cancels: Mapping[str, tuple[CancelPlan, ...]] = field(default_factory=dict)
+    pace: Pace = Pace()
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One workflow in progress.
+
+    retries: retries taken, by `step/action`; laps: paced jumps, by target step; back: the step to repeat after
+    the present one (a retry that goes somewhere else first); returns: what the caller does when this frame ends.
+    """
+
+    workflow: str
+    step: str
+    inputs: dict[str, Json]
+    outputs: dict[str, dict[str, Json]] = field(default_factory=dict)
+    retries: dict[str, int] = field(default_factory=dict)
+    laps: dict[str, int] = field(default_factory=dict)
+    back: str | None = None
+    returns: Literal["step", "retry"] = "step"
+
+
+@dataclass(frozen=True, slots=True)
+class EndedFrame:
+    """What a workflow that has ended left behind."""
+
+    inputs: dict[str, Json]
+    outputs: dict[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Where a run is. The last frame is the present one.
+
+    calls: requests answered or failed so far; upstream: what the provider last said of the job; cancel: the
+    cancel's own request is under way; remote: what became of it.
+    """
+
+    frames: tuple[Frame, ...] = ()
+    ended: dict[str, EndedFrame] = field(default_factory=dict)
+    calls: int = 0
+    upstream: dict[str, Json] = field(default_factory=dict)
+    cancel: bool = False
+    remote: Remote | None = None
+    version: int = 1
+
+    @property
+    def frame(self) -> Frame:
+        """The present frame."""
+        return self.frames[-1]
+
+    @property
+    def step(self) -> str:
+        """The present step as a path of step ids through sub-workflows, empty before the start."""
+        return "/".join(frame.step for frame in self.frames)
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """A parameter's value for one call."""
+
+    name: str
+    location: str
+    value: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A request body: the media type where the step names one, and the value (a text stays a text)."""
+
+    content_type: str | None
+    value: Json
+
+
+@dataclass(frozen=True, slots=True)
+class CallOperation:
+    """Perform one API call."""
+
+    step: str
+    target: Target
+    arguments: tuple[Argument, ...]
+    body: Body | None
+    kind: Literal["call"] = "call"
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Wait so many seconds, then go on with the present step."""
+
+    step: str
+    seconds: float
+    kind: Literal["wait"] = "wait"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended: the outputs that there are, and the problem where it did not complete."""
+
+    status: Ending
+    outputs: dict[str, Json] = field(default_factory=dict)
+    error: dict[str, Json] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Nothing more to do."""
+
+    outcome: Outcome
+    kind: Literal["done"] = "done"
+
+
+Command = CallOperation | Wait | Done
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """Run this workflow with these inputs."""
+
+    workflow: str
+    inputs: dict[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Exchanged:
+    """The call was performed."""
+
+    exchange: Exchange
+
+
+@dataclass(frozen=True, slots=True)
+class Woke:
+    """The wait is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequested:
+    """Somebody wants the run, and what it started at the provider, to stop."""
+
+
+Event = Started | Exchanged | Woke | CancelRequested
+
+STATE_JSON: TypeAdapter[State] = TypeAdapter(State)
+COMMAND_JSON: TypeAdapter[Command] = TypeAdapter(Command)

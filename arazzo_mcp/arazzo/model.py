@@ -1,0 +1,222 @@
+"""The objects of an Arazzo description, as the specification names them, parsed once and frozen.
+
+Every expression in them is compiled; nothing downstream looks into raw mappings. References to
+operations stay as written (`OperationId`, `OperationPath`): what they mean is found when the description is linked to
+its sources.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from arazzo_mcp.arazzo.condition import Condition
+from arazzo_mcp.arazzo.expression import Expression, Literal, Template, Text
+from arazzo_mcp.arazzo.scope import Json
+from arazzo_mcp.findings import Where
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Source Description Object."""
+
+    name: str
+    url: str
+    type: str
+    where: Where
+
+
+@dataclass(frozen=True, slots=True)
+class OperationId:
+    """A step's `operationId`: the name, and the source where the text names one."""
+
+    name: str
+    source: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class OperationPath:
+    """A step's `operationPath`: a source and a JSON pointer to the operation."""
+
+    source: str
+    pointer: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowId:
+    """A step's or an action's `workflowId`, within the same description."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepId:
+    """An action's `stepId`, within the same workflow."""
+
+    name: str
+
+
+StepCall = OperationId | OperationPath | WorkflowId
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """Parameter Object. `location` is None where the parameter is a workflow's input."""
+
+    name: str
+    location: str | None
+    value: Template
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """Payload Replacement Object with a JSON pointer as its target."""
+
+    target: str
+    value: Template
+
+
+@dataclass(frozen=True, slots=True)
+class RequestBody:
+    """Request Body Object. `payload` is None where only replacements build the body."""
+
+    content_type: str | None
+    payload: Template | None
+    replacements: tuple[Replacement, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SimpleCriterion:
+    """A condition over runtime expressions."""
+
+    text: str
+    condition: Condition[Expression]
+
+
+@dataclass(frozen=True, slots=True)
+class RegexCriterion:
+    """A pattern that must be found in the context's text."""
+
+    text: str
+    context: Expression
+    pattern: Literal | Text
+
+
+@dataclass(frozen=True, slots=True)
+class JsonPathCriterion:
+    """A JSONPath query, or a boolean expression over paths, applied to the context."""
+
+    text: str
+    context: Expression
+    query: Literal | Text
+
+
+Criterion = SimpleCriterion | RegexCriterion | JsonPathCriterion
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """An action that ends the workflow."""
+
+    name: str
+    criteria: tuple[Criterion, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Goto:
+    """An action that transfers control."""
+
+    name: str
+    criteria: tuple[Criterion, ...]
+    target: StepId | WorkflowId
+    parameters: tuple[Parameter, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """An action that repeats a step: after `after` seconds, at most `limit` times, `first` going somewhere else."""
+
+    name: str
+    criteria: tuple[Criterion, ...]
+    after: float | None
+    limit: int
+    first: StepId | WorkflowId | None
+    parameters: tuple[Parameter, ...] = ()
+
+
+Action = End | Goto | Retry
+
+
+def _destination(action: Action) -> StepId | WorkflowId | None:
+    match action:
+        case Goto():
+            return action.target
+        case Retry():
+            return action.first
+        case End():
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Step Object, with the workflow's parameters and actions already laid under its own."""
+
+    id: str
+    description: str
+    call: StepCall
+    parameters: tuple[Parameter, ...]
+    body: RequestBody | None
+    success_criteria: tuple[Criterion, ...]
+    on_success: tuple[Action, ...]
+    on_failure: tuple[Action, ...]
+    outputs: Mapping[str, Template]
+    where: Where
+
+
+@dataclass(frozen=True, slots=True)
+class Workflow:
+    """Workflow Object. `inputs` is its JSON Schema with local references inlined."""
+
+    id: str
+    summary: str
+    description: str
+    inputs: Mapping[str, Json]
+    depends_on: tuple[str, ...]
+    steps: tuple[Step, ...]
+    outputs: Mapping[str, Template]
+    where: Where
+
+    def calls(self) -> Iterator[str]:
+        """The ids of the workflows that this one calls, goes to, or runs before a retry."""
+        for step in self.steps:
+            if isinstance(step.call, WorkflowId):
+                yield step.call.name
+            for action in (*step.on_success, *step.on_failure):
+                target = _destination(action)
+                if isinstance(target, WorkflowId):
+                    yield target.name
+
+    def step(self, step_id: str) -> Step:
+        """The step with this id; it exists, for every reference was checked when the workflow was parsed."""
+        return next(step for step in self.steps if step.id == step_id)
+
+    def after(self, step_id: str) -> Step | None:
+        """The next step in the order of the document, None after the last."""
+        at = self.position(step_id) + 1
+        return self.steps[at] if at < len(self.steps) else None
+
+    def position(self, step_id: str) -> int:
+        """Where a step stands in the order of the document."""
+        return next(at for at, step in enumerate(self.steps) if step.id == step_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """Arazzo Description: those of its workflows that can be served, by id."""
+
+    version: str
+    title: str
+    self_uri: str | None
+    sources: Mapping[str, Source]
+    workflows: Mapping[str, Workflow]
+    where: Where = field(default_factory=lambda: Where(""))

@@ -1,0 +1,82 @@
+"""What an expression can see: one exchange with an API and everything that a run has gathered so far.
+
+Plain frozen data. Nothing here knows how an exchange came about or how an expression is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, TypeAlias
+
+Json: TypeAlias = Any
+"""What `json.loads` returns: None, bool, int, float, str, list or dict of these."""
+
+
+class Absent(Enum):
+    """The value of an expression where nothing stands. Not the same as null."""
+
+    ABSENT = "absent"
+
+    def __bool__(self) -> bool:
+        return False
+
+
+ABSENT = Absent.ABSENT
+Value: TypeAlias = Any
+"""Json, or ABSENT."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a request got no response.
+
+    kind: `bind` (never left: the call cannot be made into a request), `connect` (never left: no
+    connection), `timeout` or `broken` (may have been received by the provider).
+    """
+
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request and its response, or the failure that stands in its place.
+
+    Header names are lower case. `body` is the decoded response body, ABSENT when it was empty;
+    `retry_after` is the Retry-After header in seconds.
+    """
+
+    method: str = ""
+    url: str = ""
+    request_headers: Mapping[str, str] = field(default_factory=dict)
+    request_query: Mapping[str, Json] = field(default_factory=dict)
+    request_path: Mapping[str, Json] = field(default_factory=dict)
+    request_body: Value = ABSENT
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Value = ABSENT
+    retry_after: float | None = None
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Inputs and outputs of a workflow that has ended in this run."""
+
+    inputs: Mapping[str, Json]
+    outputs: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Everything that a runtime expression can refer to at one moment of a run."""
+
+    inputs: Mapping[str, Json] = field(default_factory=dict)
+    steps: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
+    workflows: Mapping[str, Ended] = field(default_factory=dict)
+    outputs: Mapping[str, Json] = field(default_factory=dict)
+    sources: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
+    self_uri: str | None = None
+    exchange: Exchange = field(default_factory=Exchange)

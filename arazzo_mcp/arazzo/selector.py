@@ -1,0 +1,153 @@
+"""Queries into a value: JSONPath (RFC 9535) as a criterion's condition, in the readings that real documents need.
+
+"A condition passes when the JSONPath expression returns a non-empty nodelist" (Arazzo 1.1.0, JSONPath
+Conditions). Beyond that text, decided when a condition is compiled and reported as a finding:
+
+- 98 % of published jsonpath conditions are no query but a boolean expression (`$.status == "DONE"`). The
+  specification's letter makes them false for ever, which sends a finished job to the cancel step; a
+  text that is no query is therefore read as the boolean expression that it is.
+- `$[?...]` visits the *members* of an object, yet the specification's own example applies it to an object as
+  a whole. Where a filter at the root selects nothing in an object, it is applied to the object itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+import jsonpath_rfc9535
+from jsonpath_rfc9535.exceptions import JSONPathError
+
+from arazzo_mcp.arazzo.condition import (
+    Condition,
+    ConditionSyntaxError,
+    holds,
+    operands,
+    parse_condition,
+    truthy,
+)
+from arazzo_mcp.arazzo.scope import ABSENT, Json, Value
+
+Reading = Literal["query", "boolean"]
+
+
+class SelectorSyntaxError(ValueError):
+    """A condition is neither a JSONPath query nor a boolean expression over paths."""
+
+
+@dataclass(frozen=True, slots=True)
+class PathOperand:
+    """A path in a boolean condition: one node's value, or how many it has (`.length`)."""
+
+    text: str
+    query: jsonpath_rfc9535.JSONPathQuery
+    length: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PathTest:
+    """A compiled jsonpath condition: which reading was taken, and the test itself."""
+
+    reading: Reading
+    passes: Callable[[Json], bool]
+    explain: Callable[[Json], dict[str, Value]]
+
+
+@lru_cache(maxsize=4096)
+def compile_jsonpath(text: str) -> PathTest:
+    """A jsonpath condition, ready to be applied to many values.
+
+    Raises:
+        SelectorSyntaxError: it can be read neither as a query nor as a boolean expression.
+    """
+    try:
+        query = jsonpath_rfc9535.compile(text)
+    except (JSONPathError, RecursionError, re.error) as error:
+        return _boolean(text, error)
+    return PathTest("query", lambda value: _selects(query, text, value), lambda _value: {})
+
+
+def select(query: jsonpath_rfc9535.JSONPathQuery, value: Json) -> list[Json]:
+    """The values that a query selects; none where evaluation goes out of bounds."""
+    try:
+        return list(query.find(value).values())
+    except (JSONPathError, RecursionError):
+        return []
+
+
+def _selects(query: jsonpath_rfc9535.JSONPathQuery, text: str, value: Json) -> bool:
+    if select(query, value):
+        return True
+    return text.lstrip().startswith("$[?") and isinstance(value, dict) and bool(select(query, [value]))
+
+
+def _boolean(text: str, error: Exception) -> PathTest:
+    try:
+        condition = parse_condition(text, _read_path)
+    except ConditionSyntaxError as no_condition:
+        raise SelectorSyntaxError(
+            f"not a JSONPath query ({error}), nor a boolean expression ({no_condition})"
+        ) from None
+    return PathTest(
+        "boolean",
+        lambda value: holds(condition, lambda operand: _look(operand, value), loose=False),
+        lambda value: _explain(condition, value),
+    )
+
+
+def _explain(condition: Condition[PathOperand], value: Json) -> dict[str, Value]:
+    return {operand.text: _look(operand, value) for operand in operands(condition)}
+
+
+def _look(operand: PathOperand, value: Json) -> Value:
+    found = select(operand.query, value)
+    node: Value = found[0] if found else ABSENT
+    if operand.length:
+        return len(node) if isinstance(node, list | dict | str) else 0
+    return node if len(found) < 2 else any(truthy(one) for one in found)
+
+
+def _read_path(text: str, start: int) -> tuple[PathOperand, int] | None:
+    """`PATH = $ (.name | [n] | [?filter])* [.length]`; a missing `.length` counts as 0, so that
+    "nothing found" branches work."""
+    if not text.startswith("$", start):
+        return None
+    end = _path_end(text, start + 1)
+    path = text[start:end]
+    length = path.endswith(".length")
+    try:
+        query = jsonpath_rfc9535.compile(path.removesuffix(".length") if length else path)
+    except (JSONPathError, RecursionError, re.error):
+        return None
+    return PathOperand(path, query, length), end
+
+
+def _path_end(text: str, at: int) -> int:
+    while at < len(text):
+        if text[at] == "[":
+            at = _bracket_end(text, at)
+        elif text[at].isalnum() or text[at] in "._*-" or ord(text[at]) > 127:
+            at += 1
+        else:
+            break
+    return at
+
+
+def _bracket_end(text: str, at: int) -> int:
+    depth, quote = 0, ""
+    while at < len(text):
+        character = text[at]
+        if quote:
+            at += character == "\\"
+            quote = "" if character == quote else quote
+        elif character in "'\"":
+            quote = character
+        else:
+            depth += (character == "[") - (character == "]")
+        at += 1
+        if depth == 0 and not quote:
+            return at
+    return at

@@ -1,0 +1,48 @@
+"""A glimpse of what a provider says of its job: a few well-known fields of a response, kept short.
+
+Only for people and agents to read; nothing is decided by it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from arazzo_mcp.arazzo.scope import Exchange, Json
+
+_FIELDS: Final = ("status", "state", "type", "queue_position", "progress", "running", "error", "detail")
+_MESSAGES: Final = ("detail", "message", "error", "title", "error_description", "reason")
+_MOST_CHARACTERS: Final = 500
+_LOG_LINES: Final = 3
+
+
+def glimpse(exchange: Exchange) -> dict[str, Json]:
+    """Status, queue position, progress and the last log lines, where the response has them."""
+    if not isinstance(exchange.body, dict):
+        return {}
+    seen = {name: clip(value) for name in _FIELDS if (value := exchange.body.get(name)) is not None}
+    lines = _last_lines(exchange.body.get("logs"))
+    return {**seen, "logs": lines} if lines else seen
+
+
+def message_of(body: Json) -> str:
+    """The provider's own words in an answer, shortened; empty where there are none."""
+    if isinstance(body, dict):
+        found = next((body[name] for name in _MESSAGES if body.get(name)), body)
+        return message_of(found) if isinstance(found, dict) and found is not body else str(clip(found))
+    return "" if body is None else str(clip(body))
+
+
+def clip(value: Json) -> Json:
+    """A value short enough to show: texts cut, structures as shortened text."""
+    if isinstance(value, str):
+        return value if len(value) <= _MOST_CHARACTERS else f"{value[:_MOST_CHARACTERS]}..."
+    if isinstance(value, list | dict):
+        text = str(value)
+        return value if len(text) <= _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS]}..."
+    return value
+
+
+def _last_lines(logs: Json) -> list[str]:
+    lines = logs.splitlines() if isinstance(logs, str) else logs if isinstance(logs, list) else []
+    texts = [line.get("message", "") if isinstance(line, dict) else line for line in lines[-_LOG_LINES:]]
+    return [str(clip(text))[:200] for text in texts if text]

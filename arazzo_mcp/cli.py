@@ -1,0 +1,332 @@
+"""The command line: arguments in, text or JSON out. Results go to stdout, everything else to stderr.
+
+Exit status: 0 done, 1 the run failed or the check found errors, 2 bad usage or document.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Callable, Coroutine, Iterable
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import anyio
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from arazzo_mcp import __version__
+from arazzo_mcp.errors import ArazzoMcpError, DocumentError, InvalidInputs
+from arazzo_mcp.findings import Finding
+from arazzo_mcp.settings import Settings, load_settings
+
+app = typer.Typer(
+    name="arazzo-mcp",
+    help="Serve the workflows of Arazzo descriptions as MCP tools.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+runs = typer.Typer(help="Look after the runs of the store.", no_args_is_help=True)
+app.add_typer(runs, name="runs")
+
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class Transport(StrEnum):
+    """How clients connect."""
+
+    STDIO = "stdio"
+    HTTP = "http"
+    SSE = "sse"
+
+
+Paths = Annotated[list[Path], typer.Argument(help="Arazzo documents, or folders with some.", show_default=False)]
+Source = Annotated[
+    list[str] | None, typer.Option(metavar="NAME=PATH", help="The file of a source, in place of its url.")
+]
+Server = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME=URL", help="The base URL of a source, in place of its servers."),
+]
+Store = Annotated[Path | None, typer.Option(help="The run store.", show_default="in the user's data folder")]
+Config = Annotated[Path | None, typer.Option(help="A TOML file with settings.", show_default="arazzo-mcp.toml")]
+Strict = Annotated[bool, typer.Option("--strict", help="Every tolerance is an error.")]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
+
+
+def main() -> None:
+    """The `arazzo-mcp` command."""
+    try:
+        app()
+    except DocumentError as error:
+        _print_findings(error.findings)
+        err.print(f"error: {error}", style="red", markup=False)
+        sys.exit(2)
+    except ArazzoMcpError as error:
+        err.print(f"error: {error}", style="red", markup=False)
+        sys.exit(2)
+
+
+def _settings(config: Path | None, **flags: Any) -> Settings:
+    for name in ("sources", "servers"):
+        if name in flags:
+            flags[name] = _pairs(flags[name], name) or None
+    return load_settings(config, flags)
+
+
+def _pairs(values: Iterable[str] | None, what: str) -> dict[str, str]:
+    pairs = {}
+    for value in values or ():
+        name, equals, text = value.partition("=")
+        if not name or not equals:
+            raise typer.BadParameter(f"{value!r}: write NAME={'PATH' if what == 'sources' else 'VALUE'}")
+        pairs[name] = text
+    return pairs
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.command()
+def serve(
+    paths: Paths,
+    transport: Annotated[Transport, typer.Option(help="How clients connect.")] = Transport.STDIO,
+    host: Annotated[str, typer.Option(help="Address to listen on (http, sse).")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on (http, sse); 0 takes a free one.")] = 8765,
+    source: Source = None,
+    server: Server = None,
+    store: Store = None,
+    config: Config = None,
+    strict: Strict = False,
+    wait_seconds: Annotated[
+        float | None, typer.Option(help="How long a tool call waits for its run.", show_default="45")
+    ] = None,
+) -> None:
+    """Serve every workflow as an MCP tool. The same application answers at /mcp and /sse."""
+    from arazzo_mcp.app import load, open_server
+    from arazzo_mcp.server.transports import serve_http, serve_stdio
+
+    _log_to_stderr()
+    settings = _settings(
+        config, sources=source, servers=server, store=store, strict=strict or None, wait_seconds=wait_seconds
+    )
+    library = load(paths, settings)
+    _print_findings(library.errors())
+
+    async def go() -> None:
+        async with open_server(library, settings) as face:
+            if transport is Transport.STDIO:
+                await serve_stdio(face)
+                return
+            async with anyio.create_task_group() as tasks:
+                bound = await tasks.start(serve_http, face, host, port)
+                where = "sse" if transport is Transport.SSE else "mcp"
+                err.print(f"arazzo-mcp listens on http://{host}:{bound}/{where}", markup=False)
+
+    _run(go)
+
+
+@app.command()
+def run(
+    path: Annotated[Path, typer.Argument(help="An Arazzo document, or a folder with some.")],
+    workflow: Annotated[str, typer.Argument(help="The workflow's id, or its tool's name.")],
+    input_: Annotated[
+        list[str] | None, typer.Option("--input", metavar="K=V", help="One input; V may be JSON.")
+    ] = None,
+    inputs: Annotated[str | None, typer.Option(metavar="JSON|@FILE", help="All inputs as one JSON object.")] = None,
+    source: Source = None,
+    server: Server = None,
+    store: Store = None,
+    config: Config = None,
+    strict: Strict = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run one workflow to its end. Ctrl-C cancels the run and its remote job."""
+    from arazzo_mcp.app import catalog, load, open_engine
+    from arazzo_mcp.command_line import follow, shown
+
+    settings = _settings(config, sources=source, servers=server, store=store, strict=strict or None)
+    library = load([path], settings)
+    given = {**_json_inputs(inputs), **_pairs(input_, "inputs")}
+    tool = catalog(library).named(workflow)
+    arguments = tool.inputs(given)
+
+    async def go() -> int:
+        async with open_engine(library, settings, take_over=False) as engine:
+            offer = tool.offer
+            started = await engine.start(offer.program_digest, offer.document, offer.workflow.id, arguments)
+            ended = await follow(engine, started, err)
+        typer.echo(shown(ended, as_json=as_json))
+        return 0 if ended.status == "completed" else 1
+
+    raise typer.Exit(_run(go))
+
+
+def _json_inputs(text: str | None) -> dict[str, Any]:
+    if text is None:
+        return {}
+    try:
+        data = json.loads(Path(text[1:]).read_text(encoding="utf-8") if text.startswith("@") else text)
+    except OSError as error:
+        raise typer.BadParameter(f"--inputs: {text[1:]} cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise typer.BadParameter(f"--inputs is no JSON: {error}") from None
+    if not isinstance(data, dict):
+        raise InvalidInputs(["--inputs must be a JSON object"])
+    return data
+
+
+@app.command()
+def check(
+    paths: Paths,
+    source: Source = None,
+    server: Server = None,
+    config: Config = None,
+    strict: Strict = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say everything that is wrong with documents, and what will be served."""
+    from arazzo_mcp.app import load
+    from arazzo_mcp.command_line import check_json, check_lines
+
+    library = load(paths, _settings(config, sources=source, servers=server, strict=strict or None))
+    if as_json:
+        typer.echo(json.dumps(check_json(library), indent=2, ensure_ascii=False))
+    else:
+        _print_findings(library.findings, stream=Console(highlight=False, soft_wrap=True))
+        typer.echo("\n".join(check_lines(library)))
+    raise typer.Exit(1 if library.errors() else 0)
+
+
+@app.command()
+def tools(
+    paths: Paths,
+    source: Source = None,
+    server: Server = None,
+    config: Config = None,
+    strict: Strict = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show what an agent will see; with --json the result of tools/list."""
+    from arazzo_mcp.app import catalog, load
+    from arazzo_mcp.command_line import tool_lines
+    from arazzo_mcp.server.tools import all_tools
+
+    library = load(paths, _settings(config, sources=source, servers=server, strict=strict or None))
+    _print_findings(library.errors())
+    shown = all_tools(catalog(library))
+    if as_json:
+        listed = [tool.model_dump(by_alias=True, exclude_none=True, mode="json") for tool in shown]
+        typer.echo(json.dumps({"tools": listed}, indent=2, ensure_ascii=False))
+    else:
+        typer.echo("\n".join(line for tool in shown for line in tool_lines(tool)))
+
+
+@app.command()
+def demo() -> None:
+    """Show the main job against fake providers on this machine: no account and no key, less than 30 seconds."""
+    from arazzo_mcp.demo.tour import tour
+
+    _run(tour)
+
+
+@runs.command("list")
+def runs_list(
+    limit: Annotated[int, typer.Option(min=1, help="How many.")] = 20,
+    store: Store = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """The newest runs."""
+    from arazzo_mcp.command_line import run_rows
+    from arazzo_mcp.engine.store import SqliteStore
+    from arazzo_mcp.server.envelope import envelope
+
+    settings = _settings(config, store=store)
+
+    async def go() -> None:
+        async with SqliteStore(settings.store) as opened:
+            found = await opened.newest("", limit)
+        if as_json:
+            typer.echo(json.dumps([envelope(one, 0) for one in found], ensure_ascii=False))
+            return
+        table = Table("run", "workflow", "status", "step", "started", box=None)
+        for row in run_rows(found):
+            table.add_row(*row)
+        Console(soft_wrap=True).print(table)
+
+    _run(go)
+
+
+@runs.command("show")
+def runs_show(run_id: str, store: Store = None, config: Config = None, as_json: AsJson = False) -> None:
+    """Everything about one run, with its outputs in full."""
+    from arazzo_mcp.command_line import run_details
+    from arazzo_mcp.engine.store import SqliteStore
+    from arazzo_mcp.errors import UnknownRun
+
+    settings = _settings(config, store=store)
+
+    async def go() -> None:
+        async with SqliteStore(settings.store) as opened:
+            found = await opened.get(run_id)
+        if found is None:
+            raise UnknownRun(f"there is no run {run_id!r} in {settings.store}. See `arazzo-mcp runs list`.")
+        typer.echo(json.dumps(run_details(found), indent=None if as_json else 2, ensure_ascii=False))
+
+    _run(go)
+
+
+@runs.command("cancel")
+def runs_cancel(run_id: str, store: Store = None, config: Config = None, as_json: AsJson = False) -> None:
+    """Stop a run, whichever process drives it, and cancel its remote job."""
+    from arazzo_mcp.app import open_engine
+    from arazzo_mcp.command_line import cancelled, shown
+    from arazzo_mcp.library import Library
+
+    settings = _settings(config, store=store)
+
+    async def go() -> int:
+        async with open_engine(Library((), ()), settings, take_over=False) as engine:
+            ended = await cancelled(engine, run_id)
+        typer.echo(shown(ended, as_json=as_json))
+        return 0 if ended.ended else 1
+
+    raise typer.Exit(_run(go))
+
+
+def _print_findings(findings: Iterable[Finding], stream: Console | None = None) -> None:
+    for finding in findings:
+        (stream or err).print(str(finding), style="red" if finding.severity == "error" else "yellow", markup=False)
+
+
+def _log_to_stderr() -> None:
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    for noisy in ("httpx", "mcp", "uvicorn", "asyncio"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def _run(main_task: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+    """Run the asynchronous part; an error of ours inside a group of tasks is that error."""
+    try:
+        return anyio.run(partial(main_task))
+    except BaseExceptionGroup as group:
+        ours, others = group.split(ArazzoMcpError)
+        if ours is None or others is not None:
+            raise
+        raise _first(ours) from None
+
+
+def _first(group: BaseExceptionGroup[ArazzoMcpError]) -> ArazzoMcpError:
+    inner = group.exceptions[0]
+    return _first(inner) if isinstance(inner, BaseExceptionGroup) else inner

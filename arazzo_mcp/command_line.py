@@ -1,0 +1,115 @@
+"""What the command line prints: runs, tools and checks as lines of text or as JSON."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from collections.abc import Iterable, Iterator
+
+import anyio
+import mcp.types as t
+from rich.console import Console
+
+from arazzo_mcp.arazzo.scope import Json
+from arazzo_mcp.engine.local import LocalEngine
+from arazzo_mcp.engine.run import Run
+from arazzo_mcp.library import Library
+from arazzo_mcp.server.catalog import cancel_line
+from arazzo_mcp.server.envelope import envelope
+from arazzo_mcp.server.tools import progress_line
+
+CANCEL_SECONDS = 30.0
+
+
+async def follow(engine: LocalEngine, run: Run, err: Console) -> Run:
+    """Wait for a run with a progress line on a terminal; the first Ctrl-C cancels it, the second leaves it."""
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(_cancel_on_interrupt, engine, run.id, err)
+        with err.status(progress_line(run)) as status:
+            while not run.ended:
+                run = await engine.wait(run.id, "", 1.0, run.fingerprint())
+                status.update(progress_line(run))
+        tasks.cancel_scope.cancel()
+    return run
+
+
+async def _cancel_on_interrupt(engine: LocalEngine, run_id: str, err: Console) -> None:
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async for _ in signals:
+            err.print(f"cancelling {run_id}; once more to leave it as it is", markup=False)
+            await engine.cancel(run_id)
+            break
+    # out of the receiver, the next signal ends the process as usual
+
+
+async def cancelled(engine: LocalEngine, run_id: str) -> Run:
+    """A run after it was asked to stop, as far as that got in half a minute."""
+    run = await engine.cancel(run_id)
+    return await engine.wait(run.id, "", CANCEL_SECONDS)
+
+
+def shown(run: Run, *, as_json: bool) -> str:
+    """A run's end: the envelope, or for people the outputs, or what went wrong."""
+    if as_json:
+        return json.dumps(envelope(run, run.updated - run.created), ensure_ascii=False)
+    lines = [f"{run.workflow}: {run.status} ({run.id})"]
+    outcome = run.outcome
+    if run.state.remote:
+        lines.append(f"at the provider: {run.state.remote} {run.state.upstream.get('cancel', '')}".rstrip())
+    if outcome and outcome.error:
+        lines.append(str(outcome.error.get("message", "")))
+    if outcome and outcome.outputs:
+        lines.append(json.dumps(outcome.outputs, indent=2, ensure_ascii=False))
+    return "\n".join(lines)
+
+
+def check_json(library: Library) -> dict[str, Json]:
+    """What `check --json` prints."""
+    served = [
+        {"file": linked.file, "workflow": flow.id, "cancel": cancel_line(linked.program, flow)}
+        for linked, flow in library.workflows()
+    ]
+    return {"findings": [finding.as_dict() for finding in library.findings], "workflows": served}
+
+
+def check_lines(library: Library) -> Iterator[str]:
+    """What `check` prints after the findings."""
+    flows = list(library.workflows())
+    for linked, flow in flows:
+        yield f"{linked.file}: workflow {flow.id} is served. {cancel_line(linked.program, flow)}"
+    errors = len(library.errors())
+    yield f"{len(flows)} workflows served, {errors} errors, {len(library.findings) - errors} warnings"
+
+
+def tool_lines(tool: t.Tool) -> Iterator[str]:
+    """A tool for people: its name, what it does, and its parameters."""
+    yield f"{tool.name}{f' - {tool.title}' if tool.title else ''}"
+    yield from (f"    {line}" for line in (tool.description or "").splitlines() if line.strip())
+    required = tool.input_schema.get("required", ())
+    for name, schema in tool.input_schema.get("properties", {}).items():
+        kind = schema.get("type", "any") if isinstance(schema, dict) else "any"
+        mark = "*" if name in required else " "
+        about = str(schema.get("description", "")) if isinstance(schema, dict) else ""
+        yield f"  {mark} {name} ({kind}) {' '.join(about.split())}".rstrip()
+    yield ""
+
+
+def run_rows(runs: Iterable[Run]) -> Iterator[tuple[str, ...]]:
+    """Runs as rows of a table."""
+    for run in runs:
+        started = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(run.created))
+        yield run.id, run.workflow, str(run.status), run.state.step, started
+
+
+def run_details(run: Run) -> dict[str, Json]:
+    """A run in full: the envelope with complete outputs, inputs left out, and where it stands."""
+    full = envelope(run, 0)
+    if run.outcome and run.outcome.outputs:
+        full["outputs"] = run.outcome.outputs
+    moments = {name: _moment(getattr(run, name)) for name in ("created", "updated", "due") if getattr(run, name)}
+    return {**full, **moments, "document": run.document, "requests": run.state.calls}
+
+
+def _moment(seconds: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))

@@ -1,0 +1,1 @@
+"""Fake fal, Replicate and Windmill APIs on loopback: the demo and the tests run on them."""

@@ -1,0 +1,236 @@
+"""LocalEngine: runs as tasks of this process over a shared store.
+
+Several processes may share one store. Each holds a lock file that the kernel frees when it dies; a run belongs to the
+process whose name it carries, and the runs of a dead one are taken over by a process that serves the same documents.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Final
+
+import anyio
+from anyio.abc import TaskGroup
+from filelock import FileLock, Timeout
+
+from arazzo_mcp.arazzo.command import Outcome, Program, Started, State
+from arazzo_mcp.arazzo.interpreter import advance
+from arazzo_mcp.arazzo.scope import Json
+from arazzo_mcp.engine.drive import Live, drive, recovered
+from arazzo_mcp.engine.run import Perform, Programs, Run, Store
+from arazzo_mcp.errors import ArazzoMcpError, RunLost, StoreError, UnknownRun
+
+log = logging.getLogger(__name__)
+
+WATCH_SECONDS: Final = 0.25
+"""How often this process looks whether another has written to the store."""
+
+GRACE_SECONDS: Final = 8.0
+"""How long the answer to a call that must not be repeated is awaited when this process ends."""
+
+_TAKE_OVER_SECONDS: Final = 1.0
+
+
+class LocalEngine:
+    """The engine of `arazzo_mcp.engine.run.Engine` in this process. An async context manager.
+
+    documents: runs of these Arazzo files that a dead process left behind are taken over; None takes over none.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        programs: Programs,
+        perform: Perform,
+        *,
+        locks: Path,
+        documents: Iterable[str] | None = None,
+    ) -> None:
+        self._store, self._programs, self._perform = store, programs, perform
+        self._documents = None if documents is None else frozenset(documents)
+        self._locks = locks
+        self.owner = secrets.token_hex(8)
+        self._lock = FileLock(locks / f"{self.owner}.lock")
+        self._live: dict[str, Live] = {}
+        self._foreign = anyio.Event()
+        self._tasks: TaskGroup | None = None
+
+    async def __aenter__(self) -> LocalEngine:
+        self._locks.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._lock.acquire(blocking=False)
+        self._tasks = await anyio.create_task_group().__aenter__()
+        await self._take_over()
+        self._tasks.start_soon(self._watch)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        if self._tasks is None:
+            return None
+        for live in self._live.values():
+            live.give_up_after(GRACE_SECONDS)
+        self._tasks.cancel_scope.cancel()
+        try:
+            return await self._tasks.__aexit__(kind, error, trace)
+        finally:
+            self._lock.release()
+            Path(self._lock.lock_file).unlink(missing_ok=True)
+
+    # --- what a run's owner asks
+
+    async def start(
+        self, program: str, document: str, workflow: str, inputs: dict[str, Json], principal: str = ""
+    ) -> Run:
+        """Start a run. It is recorded, with its documents, when this returns; nothing has been sent before."""
+        known = self._programs.program(program)
+        if known is None:
+            raise UnknownRun(f"no program {program}")
+        state, command = advance(known, State(), Started(workflow, inputs))
+        now = time.time()
+        run = Run(
+            f"run_{secrets.token_urlsafe(18)}",
+            workflow,
+            program,
+            document,
+            principal,
+            state,
+            command,
+            now,
+            now,
+            self.owner,
+        )
+        await self._store.create(run, self._programs.snapshot(program))
+        log.info("run %s of %s started", run.id, workflow)
+        self._drive(run, known)
+        return run
+
+    async def get(self, run_id: str, principal: str = "") -> Run:
+        """The run as it is now."""
+        live = self._live.get(run_id)
+        run = live.run if live else await self._store.get(run_id)
+        if run is None or run.principal != principal:
+            raise UnknownRun(f"there is no run {run_id!r}")
+        return run
+
+    async def wait(self, run_id: str, principal: str, seconds: float, seen: tuple[Json, ...] | None = None) -> Run:
+        """The run when it has ended, when its fingerprint is no longer `seen`, or after so many seconds."""
+        run = await self.get(run_id, principal)
+        with anyio.move_on_after(seconds):
+            while not run.ended and (seen is None or run.fingerprint() == seen):
+                live = self._live.get(run_id)
+                await (live.changed() if live else self._foreign.wait())
+                run = await self.get(run_id, principal)
+        return run
+
+    async def cancel(self, run_id: str, principal: str = "") -> Run:
+        """Ask a run to stop, whichever process drives it. The request is recorded when this returns."""
+        run = await self.get(run_id, principal)
+        if not run.ended:
+            await self._store.request_cancel(run_id)
+            if live := self._live.get(run_id):
+                live.request_cancel()
+            elif self._tasks is not None:
+                await self._take_over(run_id)
+        return await self.get(run_id, principal)
+
+    async def newest(self, principal: str = "", limit: int = 50) -> list[Run]:
+        """The newest runs of a principal, newest first."""
+        return await self._store.newest(principal, limit)
+
+    # --- driving
+
+    def _drive(self, run: Run, program: Program) -> None:
+        if self._tasks is None:
+            raise RuntimeError("LocalEngine is not open: use it in `async with`")
+        live = self._live[run.id] = Live(run)
+        self._tasks.start_soon(self._to_its_end, live, program)
+
+    async def _to_its_end(self, live: Live, program: Program) -> None:
+        try:
+            await drive(live, program, self._store, self._perform)
+            log.info("run %s %s", live.run.id, live.run.status)
+        except RunLost as lost:
+            log.warning("%s", lost)
+        except StoreError as error:
+            log.error("run %s stands still until the next start: %s", live.run.id, error)
+        except Exception:
+            log.exception("run %s was stopped by a fault of arazzo-mcp", live.run.id)
+            await self._fail(live)
+        finally:
+            self._live.pop(live.run.id, None)
+            live.publish(live.run)
+
+    async def _fail(self, live: Live) -> None:
+        error = {
+            "type": "internal_error",
+            "step": live.run.state.step,
+            "message": "arazzo-mcp failed; see its log",
+        }
+        run = replace(live.run, outcome=Outcome("failed", {}, error), updated=time.time())
+        with suppress(ArazzoMcpError):
+            await self._store.save(run, durable=True)
+            live.run = run
+
+    # --- other processes
+
+    async def _watch(self) -> None:
+        """See what other processes write: cancels of our runs, changes of theirs, and their death."""
+        version, looked = await self._store.version(), time.monotonic()
+        while True:
+            await anyio.sleep(WATCH_SECONDS)
+            now = await self._store.version()
+            if now != version:
+                version = now
+                await self._notice()
+            if time.monotonic() - looked >= _TAKE_OVER_SECONDS:
+                looked = time.monotonic()
+                await self._take_over()
+
+    async def _notice(self) -> None:
+        foreign, self._foreign = self._foreign, anyio.Event()
+        foreign.set()
+        for run_id in await self._store.cancels(self.owner):
+            if live := self._live.get(run_id):
+                live.request_cancel()
+
+    async def _take_over(self, run_id: str | None = None) -> None:
+        """Go on with the runs of processes that have died: those of our documents, or the one that is asked for."""
+        if self._documents is None and run_id is None:
+            return
+        documents = None if run_id is not None else self._documents
+        for owner in await self._store.owners():
+            if owner != self.owner and self._is_dead(owner):
+                for run in await self._store.take(owner, self.owner, documents, run_id):
+                    await self._recover(run)
+
+    def _is_dead(self, owner: str) -> bool:
+        """A process that lives holds its lock."""
+        lock = FileLock(self._locks / f"{owner}.lock")
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            return False
+        lock.release()
+        return True
+
+    async def _recover(self, run: Run) -> None:
+        program = await self._program(run)
+        log.info("run %s of %s taken over at step %s", run.id, run.workflow, run.state.step)
+        self._drive(recovered(run), program)
+
+    async def _program(self, run: Run) -> Program:
+        known = self._programs.program(run.program)
+        if known is not None:
+            return known
+        snapshot = await self._store.snapshot(run.program)
+        if snapshot is None:
+            raise StoreError(f"run {run.id}: its documents are not in the store")
+        return self._programs.restore(run.program, snapshot)

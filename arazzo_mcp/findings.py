@@ -1,0 +1,73 @@
+"""A problem in a document, as data.
+
+A finding never stops anything by itself: all findings of a document are collected, an `error` keeps the
+workflow that it names (or, when it names none, the whole document) from being served, and a `warning`
+says which tolerance was used. Nothing here knows of files or formats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from typing import Literal
+
+Severity = Literal["error", "warning"]
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """A place in a document: the file, the line and column (1-based, 0 when unknown) and the path in it."""
+
+    file: str
+    line: int = 0
+    column: int = 0
+    path: str = ""
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{place} {self.path}".rstrip()
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One problem: how grave, a stable code, where, what, and what to do about it.
+
+    `workflow` names the workflow that it touches; None means the whole document.
+    """
+
+    severity: Severity
+    code: str
+    where: Where
+    message: str
+    hint: str = ""
+    workflow: str | None = None
+
+    def __str__(self) -> str:
+        hint = f" {self.hint}" if self.hint else ""
+        return f"{self.where}: {self.severity} [{self.code}] {self.message}{hint}"
+
+    def as_dict(self) -> dict[str, object]:
+        """The finding as plain JSON data, for `--json`."""
+        return {
+            "severity": self.severity,
+            "code": self.code,
+            "file": self.where.file,
+            "line": self.where.line,
+            "column": self.where.column,
+            "path": self.where.path,
+            "message": self.message,
+            "hint": self.hint,
+            "workflow": self.workflow,
+        }
+
+
+def strictly(findings: Iterable[Finding]) -> list[Finding]:
+    """Every tolerance as an error: what `--strict` means."""
+    return [replace(finding, severity="error") for finding in findings]
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """A hint naming the known word that is nearest to a mistaken one, or nothing."""
+    near = get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f"Did you mean {near[0]!r}?" if near else ""

@@ -1,0 +1,416 @@
+"""Finds and reads descriptions, links their steps to operations, and pins what a run was started with.
+
+Where a source's url leads nowhere as written, it is looked for by rule, and a finding says where it was found:
+`--source NAME=PATH` first, then the document's folder, its ancestors, and a sibling folder `_original/`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+from arazzo_mcp.arazzo.command import Pace, Program, Target
+from arazzo_mcp.arazzo.model import Description, OperationId, OperationPath, Source, Step, Workflow
+from arazzo_mcp.arazzo.parse import parse
+from arazzo_mcp.arazzo.quirks import TOLERANCES
+from arazzo_mcp.documents import SUFFIXES, Text, is_arazzo, parse_data, parse_with_lines, read_text
+from arazzo_mcp.errors import DocumentError
+from arazzo_mcp.findings import Finding, Severity, Where, did_you_mean, strictly
+from arazzo_mcp.openapi.cancel import cancel_plans
+from arazzo_mcp.openapi.model import Operation
+from arazzo_mcp.openapi.parse import Entry, OpenApi
+
+_SKIPPED_FOLDERS: Final = {"node_modules", ".git", ".venv", "__pycache__"}
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How documents are read: sources elsewhere and base URLs by source name, strictness, and the pace of polling."""
+
+    sources: Mapping[str, Path] = field(default_factory=dict)
+    servers: Mapping[str, str] = field(default_factory=dict)
+    strict: bool = False
+    pace: Pace = Pace()
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The text of everything that a description was linked from, so that a run never changes under its feet."""
+
+    document: Text
+    sources: Mapping[str, Text]
+    servers: Mapping[str, str]
+
+    @property
+    def digest(self) -> str:
+        """What names it: SHA-256 of its JSON form."""
+        return sha256(self.to_json().encode()).hexdigest()
+
+    def to_json(self) -> str:
+        """One JSON text with everything in it."""
+        return json.dumps(
+            {
+                "document": [self.document.file, self.document.text],
+                "sources": {name: [text.file, text.text] for name, text in sorted(self.sources.items())},
+                "servers": dict(sorted(self.servers.items())),
+            },
+            ensure_ascii=False,
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> Snapshot:
+        """The inverse of `to_json`."""
+        data = json.loads(text)
+        sources = {name: Text(*pair) for name, pair in data["sources"].items()}
+        return cls(Text(*data["document"]), sources, data["servers"])
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """A description with its sources: the program that the engine runs, and the operations that it calls."""
+
+    snapshot: Snapshot
+    digest: str
+    program: Program
+    sources: Mapping[str, OpenApi]
+    findings: tuple[Finding, ...]
+
+    @property
+    def file(self) -> str:
+        """The Arazzo document's path."""
+        return self.snapshot.document.file
+
+    def operation(self, target: Target) -> Operation:
+        """The operation that a call names."""
+        return self.sources[target.source].operation(target.operation)
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """Every description that was found, and everything that was found in them."""
+
+    descriptions: tuple[Linked, ...]
+    findings: tuple[Finding, ...]
+
+    def workflows(self) -> Iterator[tuple[Linked, Workflow]]:
+        """Every workflow that can be served, in the order of the documents."""
+        for linked in self.descriptions:
+            for workflow in linked.program.description.workflows.values():
+                yield linked, workflow
+
+    def errors(self) -> tuple[Finding, ...]:
+        """The findings that keep something from being served."""
+        return tuple(finding for finding in self.findings if finding.severity == "error")
+
+
+def open_library(paths: Iterable[Path], options: Options) -> Library:
+    """Read every description under the given files and folders. Never raises for what is in them: see `findings`."""
+    descriptions: list[Linked] = []
+    findings: list[Finding] = []
+    for path in paths:
+        for file, problem in _documents(path):
+            if problem is not None:
+                findings.append(problem)
+                continue
+            linked, found = _open(file, options)
+            findings += found
+            if linked is not None:
+                descriptions.append(linked)
+    return Library(tuple(descriptions), tuple(findings))
+
+
+def _documents(path: Path) -> Iterator[tuple[Path, Finding | None]]:
+    """The Arazzo documents of a PATH: the file itself, or those in a folder, in the order of their names."""
+    if path.is_file():
+        yield path, None
+    elif path.is_dir():
+        files = [file for file in _files(path) if is_arazzo(file)]
+        yield from ((file, None) for file in files)
+        if not files:
+            yield (
+                path,
+                Finding("error", "no-documents", Where(str(path)), "there is no Arazzo document in this folder."),
+            )
+    else:
+        yield path, Finding("error", "unreadable", Where(str(path)), "there is no such file or folder.")
+
+
+def _files(folder: Path) -> list[Path]:
+    found = (file for suffix in SUFFIXES for file in folder.rglob(f"*{suffix}"))
+    return sorted(file for file in found if not _SKIPPED_FOLDERS & set(file.relative_to(folder).parts))
+
+
+def _open(file: Path, options: Options) -> tuple[Linked | None, list[Finding]]:
+    try:
+        document = read_text(file.absolute())
+        description, findings = parse(parse_with_lines(document))
+    except DocumentError as error:
+        return None, list(error.findings)
+    if description is None:
+        return None, findings
+    sources: dict[str, Text] = {}
+    for source in description.sources.values():
+        text, found = _read_source(source, file, options)
+        findings += found
+        if text is not None:
+            sources[source.name] = text
+    servers = {name: url for name, url in options.servers.items() if name in description.sources}
+    linked = _link(Snapshot(document, sources, servers), description, findings, options)
+    return linked, list(linked.findings)
+
+
+def relink(snapshot: Snapshot, pace: Pace) -> Linked:
+    """A pinned snapshot made into what it was when it was pinned.
+
+    Raises:
+        DocumentError: it cannot be read any more.
+    """
+    description, findings = parse(parse_with_lines(snapshot.document))
+    if description is None:
+        raise DocumentError("the pinned document is no Arazzo description", findings)
+    return _link(snapshot, description, findings, Options(servers=snapshot.servers, pace=pace))
+
+
+# --- sources
+
+
+def _read_source(source: Source, document: Path, options: Options) -> tuple[Text | None, list[Finding]]:
+    if source.type != "openapi":
+        return None, []
+    file, finding = _find_source(source, document, options)
+    if file is None:
+        return None, [finding] if finding else []
+    try:
+        return read_text(file), [finding] if finding else []
+    except DocumentError as error:
+        return None, [
+            replace(found, where=source.where, message=f"{file}: {found.message}") for found in error.findings
+        ]
+
+
+def _find_source(source: Source, document: Path, options: Options) -> tuple[Path | None, Finding | None]:
+    if source.name in options.sources:
+        return options.sources[source.name], None
+    parts = urlsplit(source.url)
+    if parts.scheme in ("http", "https"):
+        relative = Path(unquote(parts.path)).name
+    else:
+        relative = unquote(parts.path)
+        as_written = document.parent / relative
+        if as_written.is_file():
+            return as_written, None
+    for candidate in _elsewhere(relative, document.absolute().parent):
+        if candidate.is_file():
+            tolerance = TOLERANCES["source-elsewhere"]
+            message = f"source {source.name!r}: {tolerance.rule}; {source.url!r} was found at {candidate}."
+            return candidate, Finding("warning", "source-elsewhere", source.where, message)
+    hint = f"Give its place with --source {source.name}=PATH."
+    message = f"source {source.name!r}: there is no file at {source.url!r}."
+    return None, Finding("error", "source-not-found", source.where, message, hint, "*")
+
+
+def _elsewhere(relative: str, folder: Path) -> Iterator[Path]:
+    """The document's folder by name alone, its ancestors, and a folder `_original/` beside where it should be."""
+    name = Path(relative).name
+    yield folder / name
+    for ancestor in (folder, *folder.parents):
+        yield ancestor / relative.lstrip("./")
+    beside = (folder / relative).resolve().parent
+    yield beside / "_original" / name
+    yield folder / "_original" / name
+
+
+# --- linking
+
+
+def _link(snapshot: Snapshot, description: Description, findings: Sequence[Finding], options: Options) -> Linked:
+    linker = _Linker(snapshot, description, list(findings))
+    targets = linker.targets()
+    found = strictly(linker.findings) if options.strict else linker.findings
+    spoiled = {finding.workflow for finding in found if finding.severity == "error"}
+    served = {} if None in spoiled else {n: w for n, w in description.workflows.items() if n not in spoiled}
+    served = _closed(served)
+    targets = {key: target for key, target in targets.items() if key[0] in served}
+    cancels = {name: cancel_plans(workflow, targets, linker.apis) for name, workflow in served.items()}
+    program = Program(replace(description, workflows=served), targets, cancels, options.pace)
+    return Linked(snapshot, snapshot.digest, program, linker.apis, tuple(found))
+
+
+def _closed(workflows: dict[str, Workflow]) -> dict[str, Workflow]:
+    """Only workflows whose sub-workflows are served too."""
+    kept = {n: w for n, w in workflows.items() if all(called in workflows for called in w.calls())}
+    return kept if len(kept) == len(workflows) else _closed(kept)
+
+
+class _Linker:
+    """Finds the operation of each step. Sources are opened when a step needs them."""
+
+    def __init__(self, snapshot: Snapshot, description: Description, findings: list[Finding]) -> None:
+        self.snapshot, self.description, self.findings = snapshot, description, findings
+        self.apis: dict[str, OpenApi] = {}
+
+    def targets(self) -> dict[tuple[str, str], Target]:
+        unread = self._unreadable_sources()
+        found: dict[tuple[str, str], Target] = {}
+        for workflow in self.description.workflows.values():
+            for step in workflow.steps:
+                entry = self._entry(workflow, step, unread)
+                if entry is not None:
+                    source, line = entry
+                    found[workflow.id, step.id] = Target(source, line.key, line.method)
+                    self._check(workflow, step, source, line)
+        # a source that no workflow needs keeps nothing from being served
+        self.findings = [
+            replace(f, workflow=None, severity="warning") if f.workflow == "*" else f for f in self.findings
+        ]
+        return found
+
+    def _unreadable_sources(self) -> set[str]:
+        """Opens every source that can be read; those that are no OpenAPI description are reported once."""
+        unread: set[str] = set()
+        for name, source in self.description.sources.items():
+            text = self.snapshot.sources.get(name)
+            if text is None:
+                unread.add(name)
+                continue
+            try:
+                data = parse_data(text)
+            except DocumentError as error:
+                self.findings += [replace(found, workflow="*") for found in error.findings]
+                unread.add(name)
+                continue
+            api = OpenApi(name, data, self.snapshot.servers.get(name))
+            if not api.version.startswith("3."):
+                message = f"source {name!r} ({text.file}) is no OpenAPI 3 description."
+                self.findings.append(Finding("error", "not-openapi", source.where, message, "", "*"))
+                unread.add(name)
+                continue
+            self.apis[name] = api
+        return unread
+
+    def _entry(self, workflow: Workflow, step: Step, unread: set[str]) -> tuple[str, Entry] | None:
+        match step.call:
+            case OperationId(name, source):
+                return self._by_id(workflow, step, name, source, unread)
+            case OperationPath(source, pointer):
+                return self._by_path(workflow, step, source, pointer, unread)
+            case _:
+                return None
+
+    def _by_id(
+        self, workflow: Workflow, step: Step, name: str, source: str | None, unread: set[str]
+    ) -> tuple[str, Entry] | None:
+        if source is not None and not self._known(workflow, step, source, unread):
+            return None
+        names = [source] if source is not None else list(self.apis)
+        found = [(api, entry) for api in names for entry in self.apis[api].by_id.get(name, ())]
+        if len(found) == 1:
+            if source is None and len(self.description.sources) > 1:
+                rule = TOLERANCES["bare-operation-id"]
+                self._report(
+                    "warning",
+                    workflow,
+                    step,
+                    "bare-operation-id",
+                    f"operationId {name!r}: {rule.rule}; {rule.done}.",
+                )
+            return found[0]
+        if found:
+            which = ", ".join(f"{api}: {entry.key}" for api, entry in found)
+            self._report(
+                "error",
+                workflow,
+                step,
+                "ambiguous-operation",
+                f"operationId {name!r} is not unique: {which}.",
+            )
+        elif unread and source is None:
+            missing = ", ".join(sorted(unread))
+            self._report(
+                "error",
+                workflow,
+                step,
+                "source-not-found",
+                f"operationId {name!r}: source {missing} could not be read.",
+            )
+        else:
+            where = f"source {source!r}" if source else "the sources"
+            known = [known for api in names for known in self.apis[api].by_id]
+            self._report(
+                "error",
+                workflow,
+                step,
+                "unknown-operation",
+                f"there is no operation {name!r} in {where}.",
+                did_you_mean(name, known),
+            )
+        return None
+
+    def _by_path(
+        self, workflow: Workflow, step: Step, source: str, pointer: str, unread: set[str]
+    ) -> tuple[str, Entry] | None:
+        if not self._known(workflow, step, source, unread):
+            return None
+        entry = self.apis[source].at_pointer(pointer)
+        if entry is None:
+            pointers = [
+                f"/paths/{e.path.replace('~', '~0').replace('/', '~1')}/{e.method.lower()}"
+                for e in self.apis[source].entries
+            ]
+            self._report(
+                "error",
+                workflow,
+                step,
+                "unknown-operation",
+                f"there is no operation at {pointer!r} in source {source!r}.",
+                did_you_mean(pointer, pointers),
+            )
+            return None
+        return source, entry
+
+    def _known(self, workflow: Workflow, step: Step, source: str, unread: set[str]) -> bool:
+        if source in self.apis:
+            return True
+        if source in unread:
+            self._report("error", workflow, step, "source-not-found", f"source {source!r} could not be read.")
+        else:
+            hint = did_you_mean(source, self.description.sources)
+            self._report("error", workflow, step, "unknown-source", f"there is no source {source!r}.", hint)
+        return False
+
+    def _check(self, workflow: Workflow, step: Step, source: str, entry: Entry) -> None:
+        """What can be known before the first request: path parameters that are missing, a server that is not absolute."""
+        operation = self.apis[source].operation(entry.key)
+        given = {p.name for p in step.parameters if p.location in ("path", None)}
+        needed = {p.name for p in operation.parameters if p.location == "path"}
+        for name in sorted(needed - given):
+            self._report(
+                "error",
+                workflow,
+                step,
+                "missing-path-parameter",
+                f"{entry.key} needs the path parameter {name!r}, which the step does not give.",
+                did_you_mean(name, given - needed),
+            )
+        if operation.base_url is None:
+            self._report(
+                "warning",
+                workflow,
+                step,
+                "no-server",
+                f"source {source!r} has no absolute server URL.",
+                f"Give one with --server {source}=URL.",
+            )
+
+    def _report(
+        self, severity: Severity, workflow: Workflow, step: Step, code: str, message: str, hint: str = ""
+    ) -> None:
+        where = replace(step.where, path=f"{workflow.id}.{step.id}")
+        finding = Finding(severity, code, where, message, hint, workflow.id)
+        if finding not in self.findings:
+            self.findings.append(finding)

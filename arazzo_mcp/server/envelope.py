@@ -1,0 +1,98 @@
+"""A run as a tool's result: one fixed envelope for every tool, as structured content and as text."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any, Final
+
+import mcp.types as t
+
+from arazzo_mcp.arazzo.scope import Json
+from arazzo_mcp.engine.run import Run, RunStatus
+
+MOST_BYTES: Final = 400_000
+"""Clients lose messages of more than 1 MiB, and a result stands in its message twice."""
+
+_POLL_SECONDS: Final = 5
+
+ENVELOPE_SCHEMA: Final[dict[str, Any]] = {
+    "type": "object",
+    "properties": {
+        "run_id": {"type": "string", "description": "Handle for run_status and run_cancel."},
+        "workflow": {"type": "string"},
+        "status": {"enum": [status.value for status in RunStatus]},
+        "step": {"type": "string", "description": "Where the run is, or where it ended."},
+        "outputs": {"type": "object", "description": "The workflow's outputs, as far as there are any."},
+        "error": {"type": "object", "description": "What went wrong, where, with which values."},
+        "upstream": {"type": "object", "description": "What the provider last said of its job."},
+        "remote": {"type": "string", "description": "What a cancel achieved at the provider."},
+        "waited_seconds": {"type": "number", "description": "How long this call waited."},
+        "poll_after_seconds": {"type": "number"},
+        "next": {"type": "string", "description": "What to do next."},
+    },
+    "required": ["run_id", "workflow", "status", "step", "waited_seconds"],
+}
+
+
+def envelope(run: Run, waited: float, *, cancelling: bool = False) -> dict[str, Json]:
+    """The envelope of a run. `waited`: seconds that this call has waited."""
+    outcome = run.outcome
+    shown: dict[str, Json] = {
+        "run_id": run.id,
+        "workflow": run.workflow,
+        "status": run.status.value,
+        "step": run.state.step,
+        "outputs": _bounded(outcome.outputs, run.id) if outcome and outcome.outputs else None,
+        "error": outcome.error if outcome else None,
+        "upstream": run.state.upstream or None,
+        "remote": run.state.remote,
+        "waited_seconds": round(waited, 1),
+    }
+    if not run.ended:
+        shown["poll_after_seconds"] = _poll_after(run)
+        shown["next"] = _next(run, cancelling=cancelling)
+    return {name: value for name, value in shown.items() if value is not None}
+
+
+def _poll_after(run: Run) -> int:
+    return max(_POLL_SECONDS, round((run.due or 0) - time.time()))
+
+
+def _next(run: Run, *, cancelling: bool) -> str:
+    if run.state.remote == "already_completed":
+        said = "The job could not be cancelled any more; the run goes on to its result."
+    elif cancelling:
+        said = "The cancel is under way."
+    else:
+        said = "The run goes on."
+    return f"{said} Call run_status with run_id {run.id!r} and wait_seconds 45 to wait for a change, run_cancel to stop it."
+
+
+def _bounded(outputs: dict[str, Json], run_id: str) -> dict[str, Json]:
+    """Outputs that a message cannot carry are named with their size instead."""
+    if len(json.dumps(outputs, ensure_ascii=False)) <= MOST_BYTES:
+        return outputs
+    bounded = {}
+    for name, value in outputs.items():
+        size = len(json.dumps(value, ensure_ascii=False))
+        too_large = size > MOST_BYTES // max(1, len(outputs))
+        bounded[name] = (
+            f"{size} bytes, too large for a message: see `arazzo-mcp runs show {run_id}`" if too_large else value
+        )
+    return bounded
+
+
+def result(run: Run, waited: float, *, cancelling: bool = False) -> t.CallToolResult:
+    """A run as the result of a tool call; an error where it failed or is in doubt."""
+    content = envelope(run, waited, cancelling=cancelling)
+    return t.CallToolResult(
+        content=[t.TextContent(type="text", text=json.dumps(content, ensure_ascii=False))],
+        structured_content=content,
+        is_error=run.status in (RunStatus.FAILED, RunStatus.IN_DOUBT),
+    )
+
+
+def refusal(message: str) -> t.CallToolResult:
+    """A call that started nothing, and why."""
+    return t.CallToolResult(content=[t.TextContent(type="text", text=message)], is_error=True)

@@ -1,0 +1,76 @@
+"""One frozen Settings: defaults, then a configuration file, then the environment, then the command line.
+
+The file is TOML (`--config PATH`, or `arazzo-mcp.toml` in the working folder); environment variables are
+`ARAZZO_MCP_<NAME>`, mappings as JSON.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import platformdirs
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from arazzo_mcp.errors import UsageError
+
+DEFAULT_FILE: Final = Path("arazzo-mcp.toml")
+
+
+def default_store() -> Path:
+    """The run store in the user's data folder."""
+    return Path(platformdirs.user_data_dir("arazzo-mcp")) / "runs.sqlite3"
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. Durations are seconds, sizes bytes.
+
+    sources: source name -> file, in place of its url; servers: source name -> base URL, in place of its servers;
+    credentials: `source.scheme` or `scheme` -> name of the environment variable that holds its value.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="ARAZZO_MCP_", frozen=True, extra="forbid")
+
+    sources: dict[str, Path] = Field(default_factory=dict)
+    servers: dict[str, str] = Field(default_factory=dict)
+    credentials: dict[str, str] = Field(default_factory=dict)
+    store: Path = Field(default_factory=default_store)
+    strict: bool = False
+    wait_seconds: float = Field(default=45.0, ge=0, le=3600)
+    pace_first: float = Field(default=1.0, gt=0)
+    pace_factor: float = Field(default=1.5, ge=1)
+    pace_most: float = Field(default=15.0, gt=0)
+    connect_seconds: float = Field(default=10.0, gt=0)
+    read_seconds: float = Field(default=90.0, gt=0)
+    response_bytes: int = Field(default=16 * 1024 * 1024, gt=0)
+    connections: int = Field(default=512, gt=0)
+
+
+def load_settings(config: Path | None = None, flags: Mapping[str, Any] | None = None) -> Settings:
+    """The settings in force. `flags` that are None were not given.
+
+    Raises:
+        UsageError: a value does not fit, or the file cannot be read; the message names it.
+    """
+    given = {name: value for name, value in (flags or {}).items() if value is not None}
+    try:
+        from_environment = Settings().model_dump(exclude_unset=True)
+        return Settings(**{**_file(config), **from_environment, **given})
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, p['loc']))}: {p['msg']}" for p in error.errors())
+        raise UsageError(f"settings: {problems}") from None
+
+
+def _file(config: Path | None) -> dict[str, Any]:
+    path = config or DEFAULT_FILE
+    if config is None and not path.is_file():
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"settings: {path} cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"settings: {path} is no TOML: {error}") from None
