@@ -59,8 +59,8 @@ class Credentials:
         )
         if any(ready):
             return ""
-        scheme = operation.security[0][0]
-        return f"no credential is set for {operation.source}.{scheme.name}: set {self.variables(operation.source, scheme)[0]}"
+        source, scheme = operation.source, operation.security[0][0]
+        return f"no credential is set for {source}.{scheme.name}: set {self.variables(source, scheme)[0]}"
 
     def _value(self, source: str, scheme: SecurityScheme) -> str:
         found = (self._environ.get(name, "").strip() for name in self.variables(source, scheme))

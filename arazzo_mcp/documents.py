@@ -1,7 +1,7 @@
 """Files -> plain data: YAML 1.2 and JSON, with the line and column of every value where they are wanted.
 
-YAML is read by the rules of version 1.2 (core schema): `on`, `no` and dates are strings. A large description costs more than a
-second to parse as YAML; its data is kept as JSON in the user's cache folder, named by the digest of the text.
+YAML is read by the rules of version 1.2 (core schema): `on`, `no` and dates are strings. A large description costs more
+than a second to parse as YAML; its data is kept as JSON in the user's cache folder, named by the digest of the text.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The only door to the network: a call -> bind, authenticate, send, decode -> Exchange.
 
-httpx over aiohttp's transport: with hundreds of requests under way at once httpx's own connection pool costs 14 to 36 times
-more CPU. The choice stands here and nowhere else. Credentials join here and leave no trace in the Exchange.
+httpx over aiohttp's transport: with hundreds of requests under way at once httpx's own connection pool costs 14 to 36
+times more CPU. The choice stands here and nowhere else. Credentials join here and leave no trace in the Exchange.
 Nothing is repeated, no redirect is followed, no cookie is kept.
 """
 
@@ -165,7 +165,7 @@ def _failure(error: Exception, request: Request) -> Failure:
 def decode(content_type: str, content: bytes) -> Value:
     """A response body as a value: JSON as structure, text as a string, anything else as a data URI.
 
-    A body that says JSON and is none stays a text; an object or array sent as plain text is read as the JSON that it is.
+    A body that says JSON and is none stays a text; an object or array sent as plain text is read as what it is.
     """
     if not content:
         return ABSENT

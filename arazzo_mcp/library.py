@@ -35,7 +35,7 @@ class Options:
     sources: Mapping[str, Path] = field(default_factory=dict)
     servers: Mapping[str, str] = field(default_factory=dict)
     strict: bool = False
-    pace: Pace = Pace()
+    pace: Pace = field(default_factory=Pace)
 
 
 @dataclass(frozen=True, slots=True)
@@ -384,7 +384,7 @@ class _Linker:
         return False
 
     def _check(self, workflow: Workflow, step: Step, source: str, entry: Entry) -> None:
-        """What can be known before the first request: path parameters that are missing, a server that is not absolute."""
+        """What can be known before the first request: a path parameter or an absolute server that is missing."""
         operation = self.apis[source].operation(entry.key)
         given = {p.name for p in step.parameters if p.location in ("path", None)}
         needed = {p.name for p in operation.parameters if p.location == "path"}

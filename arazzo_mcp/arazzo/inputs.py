@@ -1,8 +1,8 @@
 """A workflow's inputs schema made plain: every local reference inlined, so that the schema stands alone.
 
-Input schemas refer to `#/components/inputs/...` of their document, or into themselves (`#/$defs/...`). Hosts of language
-models refuse `$ref`; nothing remote is ever fetched. A reference that leads nowhere, or back into itself, becomes the
-schema that allows everything.
+Input schemas refer to `#/components/inputs/...` of their document, or into themselves (`#/$defs/...`). Hosts of
+language models refuse `$ref`; nothing remote is ever fetched. A reference that leads nowhere, or back into itself,
+becomes the schema that allows everything.
 """
 
 from __future__ import annotations

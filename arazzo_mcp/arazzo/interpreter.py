@@ -245,9 +245,9 @@ def _transfer(
 
 
 def _retry(program: Program, state: State, step: Step, retry: Retry, exchange: Exchange, *, succeeded: bool) -> Advance:
-    """ "The current step will be retried ... If a `stepId` or `workflowId` are specified, then the reference is executed
-    and the context is returned, after which the current step is retried." Among success actions the named step itself
-    is what runs again."""
+    """ "The current step will be retried ... If a `stepId` or `workflowId` are specified, then the reference is
+    executed and the context is returned, after which the current step is retried." Among success actions the named
+    step itself is what runs again."""
     key = f"{step.id}/{retry.name}"
     retries = {**state.frame.retries, key: state.frame.retries.get(key, 0) + 1}
     state = _with_frame(state, replace(state.frame, retries=retries))
@@ -312,14 +312,14 @@ def _cancel(program: Program, state: State) -> Advance:
     for frame in reversed(state.frames):
         scope = _scope(program, replace(state, frames=(frame,)))
         for plan in program.cancels.get(frame.workflow, ()):
-            call = _cancel_call(plan, frame, scope)
+            call = _cancel_call(plan, scope)
             if call is not None:
                 return replace(state, cancel=True), call
     remote: Remote = "unsupported" if state.calls else "nothing_started"
     return _cancelled(program, replace(state, remote=remote))
 
 
-def _cancel_call(plan: CancelPlan, frame: Frame, scope: Scope) -> CallOperation | None:
+def _cancel_call(plan: CancelPlan, scope: Scope) -> CallOperation | None:
     try:
         arguments = _arguments(plan.parameters, scope)
         body = _body(plan.body, scope)
@@ -340,7 +340,7 @@ def _after_cancel(program: Program, state: State, exchange: Exchange) -> Advance
 
 
 def _remote(exchange: Exchange, said: str) -> Remote:
-    """What a provider's answer to a cancel says. Some answer 200 to a cancel that came too late, and say so in words."""
+    """What a provider's answer to a cancel says. Some answer 200 to one that came too late, and say so in words."""
     if exchange.status is None or exchange.status >= 500:
         return "failed"
     if exchange.status < 500 and _TOO_LATE.search(said):

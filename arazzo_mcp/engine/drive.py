@@ -117,13 +117,11 @@ async def _save(store: Store, run: Run, *, durable: bool) -> None:
 
 
 def recovered(run: Run) -> Run:
-    """A run whose process died, as it can be driven on: a call that may have been sent and must not be repeated ends it."""
+    """A run whose process died, as it can go on: a call that may have been sent and must not be repeated ends it."""
     if isinstance(run.command, CallOperation) and not may_repeat(run.state, run.command):
         return replace(
             run,
-            command=Done(
-                _in_doubt(run.state, run.command, "the process that sent it ended before an answer was recorded")
-            ),
+            command=Done(_in_doubt(run.command, "the process that sent it ended before an answer was recorded")),
         )
     return run
 
@@ -173,10 +171,10 @@ def _doubt(state: State, command: Command, event: Event) -> tuple[State, Command
     failure = event.exchange.failure
     if failure is None or failure.kind not in _MAY_HAVE_ARRIVED or may_repeat(state, command):
         return None
-    return state, Done(_in_doubt(state, command, failure.message, event.exchange))
+    return state, Done(_in_doubt(command, failure.message, event.exchange))
 
 
-def _in_doubt(state: State, call: CallOperation, why: str, exchange: Exchange | None = None) -> Outcome:
+def _in_doubt(call: CallOperation, why: str, exchange: Exchange | None = None) -> Outcome:
     what = f"{call.target.operation} of {call.target.source}"
     message = (
         f"step {call.step!r}: {what} may have been received by the provider, but its answer is not known ({why}). "

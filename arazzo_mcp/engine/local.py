@@ -7,6 +7,7 @@ process whose name it carries, and the runs of a dead one are taken over by a pr
 from __future__ import annotations
 
 import logging
+import os
 import secrets
 import time
 from collections.abc import Iterable
@@ -82,7 +83,7 @@ class LocalEngine:
             return await self._tasks.__aexit__(kind, error, trace)
         finally:
             self._lock.release()
-            Path(self._lock.lock_file).unlink(missing_ok=True)
+            os.unlink(self._lock.lock_file)
 
     # --- what a run's owner asks
 

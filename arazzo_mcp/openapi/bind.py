@@ -113,7 +113,7 @@ def _headers(arguments: Iterable[Placed]) -> dict[str, str]:
 
 
 def _content(body: Body | None, operation: Operation) -> tuple[bytes | None, str | None]:
-    """Request Body Object, `contentType`: "If omitted then refer to Content-Type specified at the targeted operation"."""
+    """Request Body Object: "If omitted then refer to Content-Type specified at the targeted operation"."""
     if body is None:
         return None, None
     media = _media_type(body.content_type, operation)

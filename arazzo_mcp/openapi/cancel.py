@@ -1,15 +1,15 @@
 """Finding, at load time, how the remote job of a workflow is cancelled.
 
 An operation of the same source whose path ends in a cancel verb (`.../cancel`, `.../cancel/{id}`), never a delete, and
-whose path parameters are all given by one step of the workflow, one of them from what another step returned: then it names
-the job and nothing else. A step of the workflow that calls such an operation itself knows best how.
+whose path parameters are all given by one step of the workflow, one of them from what another step returned: then it
+names the job and nothing else. A step of the workflow that calls such an operation itself knows best how.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from os.path import commonprefix
+from itertools import takewhile
 from typing import Final
 
 from arazzo_mcp.arazzo.command import CancelPlan, Target
@@ -45,9 +45,14 @@ def _near(api: OpenApi, target: Target) -> Iterator[tuple[int, Entry]]:
     own = api.by_key[target.operation].path.strip("/").split("/")
     for entry in api.entries:
         if entry.method in _CALLS and _is_cancel(entry.path):
-            shared = len(commonprefix([own, entry.path.strip("/").split("/")]))
+            shared = _shared(own, entry.path.strip("/").split("/"))
             if shared or entry.key == target.operation:
                 yield (1000 if entry.key == target.operation else shared), entry
+
+
+def _shared(one: list[str], other: list[str]) -> int:
+    """How many leading segments two paths share."""
+    return len(list(takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))))
 
 
 def _is_cancel(path: str) -> bool:

@@ -66,7 +66,8 @@ def _next(run: Run, *, cancelling: bool) -> str:
         said = "The cancel is under way."
     else:
         said = "The run goes on."
-    return f"{said} Call run_status with run_id {run.id!r} and wait_seconds 45 to wait for a change, run_cancel to stop it."
+    ask = f"Call run_status with run_id {run.id!r} and wait_seconds 45 to wait for a change"
+    return f"{said} {ask}, run_cancel to stop it."
 
 
 def _bounded(outputs: dict[str, Json], run_id: str) -> dict[str, Json]:

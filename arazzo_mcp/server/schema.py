@@ -1,7 +1,7 @@
 """A workflow's inputs schema as a tool's input schema, and arguments checked against it.
 
-One bad schema makes `tools/list` fail for every client, and hosts of language models refuse combinations at the root: the
-schema that is shown always has `type: object` and its properties at the root.
+One bad schema makes `tools/list` fail for every client, and hosts of language models refuse combinations at the root:
+the schema that is shown always has `type: object` and its properties at the root.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _SHOWN_CHARACTERS: Final = 200
 
 
 def tool_schema(inputs: Mapping[str, Json]) -> dict[str, Json]:
-    """The schema that a tool shows: a plain object whose unknown properties are refused unless the workflow allows them."""
+    """The schema that a tool shows: a plain object; unknown properties are refused unless the workflow allows them."""
     merged = _merged(inputs)
     properties = {str(name): _property(value) for name, value in _dict(merged.get("properties")).items()}
     required = [name for name in dict.fromkeys(merged.get("required") or ()) if name in properties]

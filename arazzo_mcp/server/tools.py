@@ -1,7 +1,7 @@
 """The MCP server: workflow tools, and the tools that look after their runs.
 
-A run lives in the engine; a call only waits for it, a bounded time, and hands it back as `working` when that is over. A client
-that goes away leaves the run as it is.
+A run lives in the engine; a call only waits for it, a bounded time, and hands it back as `working` when that is over. A
+client that goes away leaves the run as it is.
 """
 
 from __future__ import annotations
@@ -40,8 +40,9 @@ MOST_LISTED: Final = 100
 
 INSTRUCTIONS: Final = (
     "Each workflow of an API is a tool. A call starts a durable run and waits for it a while. When the result says "
-    "`working`, the run goes on by itself: call run_status with its run_id and wait_seconds to wait for a change instead of "
-    "calling the workflow again, which would start (and pay for) a second one. run_cancel stops a run and its remote job."
+    "`working`, the run goes on by itself: call run_status with its run_id and wait_seconds to wait for a change "
+    "instead of calling the workflow again, which would start (and pay for) a second one. run_cancel stops a run and "
+    "its remote job."
 )
 
 _RUN_ID: Final[dict[str, Json]] = {"type": "string", "description": "The run_id of an earlier result."}
@@ -78,8 +79,8 @@ RUN_TOOLS: Final = {
         t.Tool(
             name="run_cancel",
             title="Cancel a run",
-            description="Stop a run, and cancel its remote job where the API can. `remote` in the result says what the provider "
-            "answered; when it was too late the run goes on and its result is kept.",
+            description="Stop a run, and cancel its remote job where the API can. `remote` in the result says what the "
+            "provider answered; when it was too late the run goes on and its result is kept.",
             input_schema=_schema({"run_id": _RUN_ID}, ["run_id"]),
             output_schema=ENVELOPE_SCHEMA,
             annotations=t.ToolAnnotations(
@@ -203,7 +204,7 @@ class _Face:
         run, waited = await self._follow(context, run, given.get("wait_seconds", 0), until_change=True)
         return result(run, waited)
 
-    async def _cancel(self, context: Context, given: dict[str, Json]) -> t.CallToolResult:
+    async def _cancel(self, _context: Context, given: dict[str, Json]) -> t.CallToolResult:
         before = await self.engine.get(given["run_id"], "")
         started = time.monotonic()
         run = await self.engine.cancel(given["run_id"], "")
@@ -242,13 +243,12 @@ def _left(started: float, seconds: float) -> float:
     return seconds - (time.monotonic() - started)
 
 
+_BRIEF: Final[tuple[str, ...]] = ("run_id", "workflow", "status", "step", "remote", "waited_seconds")
+
+
 def _brief(run: Run) -> dict[str, Json]:
     full = envelope(run, 0)
-    brief = {
-        name: full[name]
-        for name in ("run_id", "workflow", "status", "step", "remote", "waited_seconds")
-        if name in full
-    }
+    brief: dict[str, Json] = {name: full[name] for name in _BRIEF if name in full}
     return {**brief, "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(run.created))}
 
 

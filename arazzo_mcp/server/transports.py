@@ -50,8 +50,8 @@ async def _end_on_signal(scope: anyio.CancelScope) -> None:
 
 
 class _Lines:
-    """The lines of a file descriptor, read in a daemon thread: a read that blocks must not keep a signal from ending the
-    process, which the SDK's own reader would."""
+    """The lines of a file descriptor, read in a daemon thread: a read that blocks must not keep a signal from ending
+    the process, which the SDK's own reader would."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -140,7 +140,7 @@ class _HttpServer(uvicorn.Server):
 async def serve_http(
     server: ArazzoServer, host: str, port: int, *, task_status: TaskStatus[int] = anyio.TASK_STATUS_IGNORED
 ) -> None:
-    """Serve any number of clients over HTTP until a signal comes. Port 0 takes a free one; the started value is the port."""
+    """Serve any number of clients over HTTP until a signal comes. Port 0 takes a free one; started with the port."""
     config = uvicorn.Config(
         http_app(server, host),
         host=host,
