@@ -46,6 +46,15 @@ class Transport(StrEnum):
     SSE = "sse"
 
 
+class LogLevel(StrEnum):
+    """How much is logged."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
 Paths = Annotated[list[Path], typer.Argument(help="Arazzo documents, or folders with some.", show_default=False)]
 Source = Annotated[
     list[str] | None, typer.Option(metavar="NAME=PATH", help="The file of a source, in place of its url.")
@@ -111,12 +120,13 @@ def serve(
     wait_seconds: Annotated[
         float | None, typer.Option(help="How long a tool call waits for its run.", show_default="45")
     ] = None,
+    log_level: Annotated[LogLevel, typer.Option(help="What is logged to stderr.")] = LogLevel.INFO,
 ) -> None:
     """Serve every workflow as an MCP tool. The same application answers at /mcp and /sse."""
     from arazzo_mcp.app import load, open_server
     from arazzo_mcp.server.transports import serve_http, serve_stdio
 
-    _log_to_stderr()
+    _log_to_stderr(log_level)
     settings = _settings(
         config, sources=source, servers=server, store=store, strict=strict or None, wait_seconds=wait_seconds
     )
@@ -310,10 +320,10 @@ def _print_findings(findings: Iterable[Finding], stream: Console | None = None) 
         (stream or err).print(str(finding), style="red" if finding.severity == "error" else "yellow", markup=False)
 
 
-def _log_to_stderr() -> None:
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+def _log_to_stderr(level: LogLevel) -> None:
+    logging.basicConfig(stream=sys.stderr, level=level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
     for noisy in ("httpx", "mcp", "uvicorn", "asyncio"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+        logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLogger().level))
 
 
 def _run(main_task: Callable[[], Coroutine[Any, Any, Any]]) -> Any:

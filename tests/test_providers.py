@@ -471,7 +471,7 @@ class TestRecord:
 
 def test_the_codes_that_published_descriptions_expect() -> None:
     clock = Clock()
-    providers = Providers(seed_status_codes=True, clock=clock, sleep=clock.sleep)
+    providers = Providers(published_status_codes=True, clock=clock, sleep=clock.sleep)
     with (
         start_blocking_portal() as portal,
         portal.wrap_async_context_manager(serve_providers(providers)) as served,

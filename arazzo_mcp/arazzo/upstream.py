@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from arazzo_mcp.arazzo.expression import as_text
 from arazzo_mcp.arazzo.scope import Exchange, Json
 
 _FIELDS: Final = ("status", "state", "type", "queue_position", "progress", "running", "error", "detail")
@@ -28,18 +29,21 @@ def message_of(body: Json) -> str:
     """The provider's own words in an answer, shortened; empty where there are none."""
     if isinstance(body, dict):
         found = next((body[name] for name in _MESSAGES if body.get(name)), body)
-        return message_of(found) if isinstance(found, dict) and found is not body else str(clip(found))
-    return "" if body is None else str(clip(body))
+        return message_of(found) if isinstance(found, dict) and found is not body else _cut(as_text(found))
+    return "" if body is None else _cut(as_text(body))
 
 
 def clip(value: Json) -> Json:
     """A value short enough to show: texts cut, structures as shortened text."""
     if isinstance(value, str):
-        return value if len(value) <= _MOST_CHARACTERS else f"{value[:_MOST_CHARACTERS]}..."
-    if isinstance(value, list | dict):
-        text = str(value)
-        return value if len(text) <= _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS]}..."
+        return _cut(value)
+    if isinstance(value, list | dict) and len(text := as_text(value)) > _MOST_CHARACTERS:
+        return _cut(text)
     return value
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS]}..."
 
 
 def _last_lines(logs: Json) -> list[str]:

@@ -56,17 +56,17 @@ class _Codes:
 
 
 _REAL_CODES = _Codes(unfinished=202, cancelled=202)
-_SEED_CODES = _Codes(unfinished=200, cancelled=200)
+_PUBLISHED_CODES = _Codes(unfinished=200, cancelled=200)
 
 
-def fal_app(record: Record | None = None, *, key: str | None = None, seed_status_codes: bool = False) -> Starlette:
+def fal_app(record: Record | None = None, *, key: str | None = None, published_status_codes: bool = False) -> Starlette:
     """fal's queue as an application.
 
-    `key` is the only API key that it takes; None takes any. `seed_status_codes` answers 200 where fal
+    `key` is the only API key that it takes; None takes any. `published_status_codes` answers 200 where fal
     answers 202, for descriptions that expect that.
     """
     kept = Record() if record is None else record
-    queue = _Queue(kept, key, _SEED_CODES if seed_status_codes else _REAL_CODES)
+    queue = _Queue(kept, key, _PUBLISHED_CODES if published_status_codes else _REAL_CODES)
     return Starlette(
         routes=[
             Route("/files/{request_id}/{number:int}.png", queue.image),

@@ -52,14 +52,14 @@ class Providers:
         *,
         queue_seconds: float = 0.5,
         run_seconds: float = 2.0,
-        seed_status_codes: bool = False,
+        published_status_codes: bool = False,
         key: str | None = None,
         clock: Clock = time.monotonic,
         sleep: Sleep = anyio.sleep,
     ) -> None:
         self.record = Record(clock, Plan(queue_seconds, run_seconds))
-        fal = fal_app(self.record, key=key, seed_status_codes=seed_status_codes)
-        replicate = replicate_app(self.record, key=key, seed_status_codes=seed_status_codes, sleep=sleep)
+        fal = fal_app(self.record, key=key, published_status_codes=published_status_codes)
+        replicate = replicate_app(self.record, key=key, published_status_codes=published_status_codes, sleep=sleep)
         self.app = Starlette(
             routes=[
                 Mount("/fal", fal),
@@ -159,13 +159,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--run-seconds", type=float, default=2.0, help="how long a job works (2.0)")
     parser.add_argument("--key", help="the only credential to take; without it any is taken")
     parser.add_argument(
-        "--seed-status-codes", action="store_true", help="answer 200 and 201 where the real APIs say 202"
+        "--published-status-codes", action="store_true", help="answer 200 and 201 where the real APIs say 202"
     )
     given = parser.parse_args(arguments)
     providers = Providers(
         queue_seconds=given.queue_seconds,
         run_seconds=given.run_seconds,
-        seed_status_codes=given.seed_status_codes,
+        published_status_codes=given.published_status_codes,
         key=given.key,
     )
     asyncio.run(_serve_until_signalled(providers, given.port))

@@ -57,17 +57,17 @@ def replicate_app(
     record: Record | None = None,
     *,
     key: str | None = None,
-    seed_status_codes: bool = False,
+    published_status_codes: bool = False,
     sleep: Sleep = anyio.sleep,
 ) -> Starlette:
     """Replicate's API, below its `/v1`, as an application.
 
-    `key` is the only API token that it takes; None takes any. `seed_status_codes` answers 201 to every
+    `key` is the only API token that it takes; None takes any. `published_status_codes` answers 201 to every
     create, for descriptions that expect that. `sleep` (seconds) is how a held create waits: it belongs to
     the record's clock.
     """
     kept = Record() if record is None else record
-    api = _Api(kept, key, 201 if seed_status_codes else 202, sleep)
+    api = _Api(kept, key, 201 if published_status_codes else 202, sleep)
     return Starlette(
         routes=[
             Route("/predictions", api.create, methods=["POST"]),
