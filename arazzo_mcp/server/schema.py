@@ -107,6 +107,9 @@ def _lines(error: ValidationError) -> Iterator[str]:
             yield f"{_join(field, name)} is not known. {did_you_mean(name, properties)}".rstrip()
     elif error.validator == "type":
         yield f"{field or 'the arguments'} must be of type {schema['type']}, not {_shown(error.instance)}"
+    elif error.validator in ("anyOf", "oneOf") and error.context:
+        ways = dict.fromkeys(line for inner in error.context for line in _lines(inner))
+        yield " or ".join(list(ways)[:_MOST_PROBLEMS])
     else:
         yield f"{field or 'the arguments'}: {error.message[:_SHOWN_CHARACTERS]}"
 
