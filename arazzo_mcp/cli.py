@@ -17,7 +17,6 @@ from typing import Annotated, Any
 import anyio
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from arazzo_mcp import __version__
 from arazzo_mcp.errors import ArazzoMcpError, DocumentError, InvalidInputs
@@ -258,7 +257,7 @@ def runs_list(
     as_json: AsJson = False,
 ) -> None:
     """The newest runs."""
-    from arazzo_mcp.command_line import run_rows
+    from arazzo_mcp.command_line import run_lines
     from arazzo_mcp.engine.store import SqliteStore
     from arazzo_mcp.server.envelope import envelope
 
@@ -270,10 +269,7 @@ def runs_list(
         if as_json:
             typer.echo(json.dumps([envelope(one, 0) for one in found], ensure_ascii=False))
             return
-        table = Table("run", "workflow", "status", "step", "started", box=None)
-        for row in run_rows(found):
-            table.add_row(*row)
-        Console(soft_wrap=True).print(table)
+        typer.echo("\n".join(run_lines(found)))
 
     _run(go)
 

@@ -95,11 +95,15 @@ def tool_lines(tool: t.Tool) -> Iterator[str]:
     yield ""
 
 
-def run_rows(runs: Iterable[Run]) -> Iterator[tuple[str, ...]]:
-    """Runs as rows of a table."""
+def run_lines(runs: Iterable[Run]) -> Iterator[str]:
+    """Runs as lines of aligned columns; ids in full, to be copied."""
+    rows = [("run", "workflow", "status", "step", "started")]
     for run in runs:
         started = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(run.created))
-        yield run.id, run.workflow, str(run.status), run.state.step, started
+        rows.append((run.id, run.workflow, str(run.status), run.state.step, started))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
 def run_details(run: Run) -> dict[str, Json]:

@@ -77,7 +77,8 @@ class Scripted:
 
     async def answer(self, request: Request) -> Response:
         body = await request.body()
-        self.asked.append((request.method, str(request.url)[len(self.url) :], body))
+        query = f"?{request.url.query}" if request.url.query else ""
+        self.asked.append((request.method, request.scope["raw_path"].decode() + query, body))
         self.headers.append(dict(request.headers))
         self.reached.set()
         if self.hold is not None:

@@ -386,7 +386,10 @@ def _scope(program: Program, state: State, exchange: Exchange | None = None, chi
 
 
 def _told(state: State, exchange: Exchange) -> State:
-    return replace(state, calls=state.calls + 1, upstream=glimpse(exchange) or state.upstream)
+    """What the provider says now; what it said to a cancel that came too late stays."""
+    words = {name: said for name, said in state.upstream.items() if name == "cancel"}
+    seen = glimpse(exchange)
+    return replace(state, calls=state.calls + 1, upstream={**seen, **words} if seen else state.upstream)
 
 
 def _with_frame(state: State, frame: Frame) -> State:

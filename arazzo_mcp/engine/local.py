@@ -73,14 +73,15 @@ class LocalEngine:
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> bool | None:
+    ) -> None:
         if self._tasks is None:
-            return None
+            return
         for live in self._live.values():
             live.give_up_after(GRACE_SECONDS)
         self._tasks.cancel_scope.cancel()
         try:
-            return await self._tasks.__aexit__(kind, error, trace)
+            # an error of the caller is the caller's: it leaves as it is, not wrapped into the group of our tasks
+            await self._tasks.__aexit__(None, None, None)
         finally:
             self._lock.release()
             os.unlink(self._lock.lock_file)

@@ -1,0 +1,236 @@
+"""The command line as its users run it: a process of its own, its exit status, and what it prints where."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from arazzo_mcp import __version__
+from arazzo_mcp.demo.providers import ServedProviders
+from tests.conftest import ROOT, SEEDS, WORKFLOWS, command
+
+FAL = {"model": "fal-ai/flux/schnell", "app": "fal-ai/flux"}
+
+
+def ran(*arguments: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(*arguments),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=ROOT,
+        env={**os.environ, **env},
+        check=False,
+    )
+
+
+async def ran_beside(*arguments: str | Path, **env: str) -> subprocess.CompletedProcess[bytes]:
+    """As `ran`, while servers of this process go on answering."""
+    return await anyio.run_process(
+        command(*arguments), check=False, cwd=ROOT, env={**os.environ, "FAL_KEY": "k", **env}
+    )
+
+
+def fal(served: ServedProviders, store: Path) -> list[str | Path]:
+    return ["--server", f"fal={served.fal_url}", "--store", store]
+
+
+def test_version_and_help() -> None:
+    assert ran("--version").stdout.strip() == __version__
+    helped = ran("--help").stdout
+    assert all(word in helped for word in ("serve", "run", "check", "tools", "runs", "demo"))
+
+
+def test_check_is_clean_on_what_ships() -> None:
+    done = ran("check", WORKFLOWS, "--strict")
+    assert done.returncode == 0
+    assert "4 workflows served, 0 errors, 0 warnings" in done.stdout
+    assert "run_cancel also cancels the remote job (PUT /{app}/requests/{request_id}/cancel)" in done.stdout
+
+
+def test_check_says_file_and_line_and_exits_with_1(tmp_path: Path) -> None:
+    (tmp_path / "a.arazzo.yaml").write_text("arazzo: 1.0.1\nworkflows:\n- workflowId: a\n  steps:\n  - stepId: b\n")
+    (tmp_path / "b.arazzo.yaml").write_text("arazzo: 1.0.1\nworkflows: [\n")
+    done = ran("check", tmp_path)
+    assert done.returncode == 1
+    assert "a.arazzo.yaml:5 workflows.0.steps.0: error [step-call]" in done.stdout
+    assert "b.arazzo.yaml:3" in done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_check_as_json(tmp_path: Path) -> None:
+    (tmp_path / "a.arazzo.yaml").write_text("arazzo: 1.0.1\nworkflows:\n- workflowId: a\n  steps:\n  - stepId: b\n")
+    done = ran("check", tmp_path, WORKFLOWS, "--json")
+    data: dict[str, Any] = json.loads(done.stdout)
+    (finding,) = (f for f in data["findings"] if f["code"] == "step-call")
+    assert (finding["severity"], finding["line"], finding["workflow"]) == ("error", 5, "a")
+    assert len(data["workflows"]) == 4
+
+
+@pytest.mark.skipif(not SEEDS.is_dir(), reason="no published documents")
+def test_strict_makes_every_tolerance_an_error() -> None:
+    document = SEEDS / "replicate-predict-with-timeout-cancel-workflow.yml"
+    lenient, strict = ran("check", document, "--json"), ran("check", document, "--json", "--strict")
+    codes = {f["code"] for f in json.loads(lenient.stdout)["findings"]}
+    assert {"success-retry", "jsonpath-boolean", "bare-expression"} <= codes
+    assert {f["severity"] for f in json.loads(strict.stdout)["findings"]} == {"error"}
+    assert strict.returncode == 1
+
+
+def test_tools_as_an_agent_sees_them() -> None:
+    done = ran("tools", WORKFLOWS, "--json")
+    tools = {tool["name"]: tool for tool in json.loads(done.stdout)["tools"]}
+    assert len(tools) == 7
+    assert tools["fal-queue-inference"]["inputSchema"]["type"] == "object"
+    assert "* model (string)" in ran("tools", WORKFLOWS).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["run", WORKFLOWS, "fal-queue-inferenc"], "Did you mean 'fal-queue-inference'"),
+        (["run", WORKFLOWS, "fal-queue-inference"], "model is required"),
+        (["run", WORKFLOWS, "fal-queue-inference", "--input", "model"], "write NAME=VALUE"),
+        (["run", WORKFLOWS, "fal-queue-inference", "--inputs", "{"], "--inputs is no JSON"),
+        (["run", WORKFLOWS, "fal-queue-inference", "--inputs", "[1]"], "must be a JSON object"),
+        (["run", WORKFLOWS, "fal-queue-inference", "--inputs", "@gone.json"], "gone.json cannot be read"),
+        (["run", "gone.yaml", "x"], "there is no such file or folder"),
+        (["serve", "gone"], "there is no such file or folder"),
+        (["tools", "tests"], "there is no Arazzo document"),
+        (["serve", WORKFLOWS, "--server", "fal"], "write NAME=VALUE"),
+        (["serve", WORKFLOWS, "--transport", "carrier-pigeon"], "carrier-pigeon"),
+        (["check", WORKFLOWS, "--config", "gone.toml"], "gone.toml cannot be read"),
+        (["runs", "show", "run_x"], "there is no run 'run_x'"),
+        (["runs", "cancel", "run_x"], "there is no run 'run_x'"),
+    ],
+)
+def test_bad_usage_says_what_and_exits_with_2(arguments: list[str | Path], says: str) -> None:
+    done = ran(*arguments)
+    assert done.returncode == 2, done.stderr
+    assert says in " ".join(done.stderr.replace("│", " ").split())
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+
+
+def test_settings_from_the_environment_are_checked() -> None:
+    done = ran("check", WORKFLOWS, ARAZZO_MCP_WAIT_SECONDS="long")
+    assert done.returncode == 2
+    assert "wait_seconds" in done.stderr
+
+
+def test_settings_from_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "s.toml"
+    file.write_text("colour = 1\n")
+    assert "colour" in ran("check", WORKFLOWS, "--config", file).stderr
+    file.write_text("strict = true\n")
+    assert ran("check", WORKFLOWS, "--config", file).returncode == 0
+
+
+@pytest.mark.anyio
+async def test_run_prints_the_result_alone(providers: ServedProviders, tmp_path: Path) -> None:
+    done = await ran_beside(
+        "run", WORKFLOWS, "fal-queue-inference", *fal(providers, tmp_path / "s"),
+        "--inputs", json.dumps(FAL), "--input", 'input={"prompt": "p", "_demo": {"polls": 1}}', "--json",
+    )  # fmt: skip
+    envelope = json.loads(done.stdout)
+    assert done.returncode == 0
+    assert envelope["status"] == "completed"
+    assert envelope["outputs"]["result"]["prompt"] == "p"
+
+
+@pytest.mark.anyio
+async def test_a_failed_run_exits_with_1(providers: ServedProviders, tmp_path: Path) -> None:
+    broken = {**FAL, "input": {"prompt": "p", "_demo": {"polls": 1, "outcome": "failure"}}}
+    done = await ran_beside(
+        "run", WORKFLOWS, "fal-queue-inference", *fal(providers, tmp_path / "s"), "--inputs", json.dumps(broken)
+    )
+    assert done.returncode == 1
+    assert b"fal-queue-inference: failed" in done.stdout
+    assert b"step 'fetch'" in done.stdout
+
+
+@pytest.mark.anyio
+async def test_a_missing_credential_is_named(providers: ServedProviders, tmp_path: Path) -> None:
+    given = json.dumps({**FAL, "input": {"prompt": "p"}})
+    done = await ran_beside(
+        "run", WORKFLOWS, "fal-queue-inference", *fal(providers, tmp_path / "s"), "--inputs", given, FAL_KEY=""
+    )
+    assert done.returncode == 1
+    assert b"set FAL_KEY" in done.stdout
+
+
+@pytest.mark.anyio
+async def test_runs_are_listed_shown_and_cancelled(providers: ServedProviders, tmp_path: Path) -> None:
+    store = tmp_path / "s"
+    slow = json.dumps({**FAL, "input": {"prompt": "p", "_demo": {"queue_seconds": 0, "run_seconds": 600}}})
+    async with await anyio.open_process(
+        command("run", WORKFLOWS, "fal-queue-inference", *fal(providers, store), "--inputs", slow),
+        env={**os.environ, "FAL_KEY": "k"},
+    ) as process:
+        with anyio.fail_after(20):
+            while not providers.record.jobs or providers.record.jobs[0].looks < 1:
+                await anyio.sleep(0.05)
+        listed = await ran_beside("runs", "list", "--store", store, "--json")
+        (run,) = json.loads(listed.stdout)
+        shown = json.loads((await ran_beside("runs", "show", run["run_id"], "--store", store)).stdout)
+        cancelled = await ran_beside("runs", "cancel", run["run_id"], "--store", store, "--json")
+        with anyio.fail_after(20):
+            await process.wait()
+    assert run["status"] == shown["status"] == "working"
+    assert run["run_id"] in (await ran_beside("runs", "list", "--store", store)).stdout.decode()
+    assert json.loads(cancelled.stdout)["status"] == "cancelled"
+    assert process.returncode == 1
+    assert [job.view().state.value for job in providers.record.jobs] == ["cancelled"]
+
+
+@pytest.mark.anyio
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+async def test_interrupting_a_run_cancels_it_at_the_provider(providers: ServedProviders, tmp_path: Path) -> None:
+    slow = json.dumps({**FAL, "input": {"prompt": "p", "_demo": {"queue_seconds": 0, "run_seconds": 600}}})
+    async with await anyio.open_process(
+        command("run", WORKFLOWS, "fal-queue-inference", *fal(providers, tmp_path / "s"), "--inputs", slow),
+        env={**os.environ, "FAL_KEY": "k"},
+    ) as process:
+        with anyio.fail_after(20):
+            while not providers.record.jobs or providers.record.jobs[0].looks < 1:
+                await anyio.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        assert process.stdout is not None
+        printed = b"".join([chunk async for chunk in process.stdout])
+        with anyio.fail_after(20):
+            await process.wait()
+    assert b"at the provider: cancel_requested" in printed
+    assert process.returncode == 1
+    assert [job.view().state.value for job in providers.record.jobs] == ["cancelled"]
+
+
+@pytest.mark.anyio
+async def test_serve_keeps_stdout_for_the_protocol(providers: ServedProviders, tmp_path: Path) -> None:
+    hello = {
+        "jsonrpc": "2.0", "id": 1, "method": "initialize",
+        "params": {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}},
+    }  # fmt: skip
+    done = await anyio.run_process(
+        command("serve", WORKFLOWS, *fal(providers, tmp_path / "s"), "--log-level", "debug"),
+        input=f"{json.dumps(hello)}\n".encode(), check=False,
+    )  # fmt: skip
+    assert done.returncode == 0
+    assert all(json.loads(line)["jsonrpc"] == "2.0" for line in done.stdout.splitlines())
+
+
+def test_demo_shows_the_main_job_and_ends_by_itself() -> None:
+    done = ran("demo")
+    assert done.returncode == 0, done.stderr
+    assert '"status": "completed"' in done.stdout
+    assert '"remote": "cancel_requested"' in done.stdout
+    assert '"state": "cancelled"' in done.stdout
+    assert '"submits": 1' in done.stdout
+    assert done.stderr == ""

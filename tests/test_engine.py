@@ -1,0 +1,455 @@
+"""The engine's contract: record before you act, one driver for a run, a cancel that is honest, and recovery."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from arazzo_mcp.arazzo.command import CallOperation, CancelPlan, Pace, Program, Target
+from arazzo_mcp.arazzo.expression import Expression
+from arazzo_mcp.arazzo.model import Parameter
+from arazzo_mcp.arazzo.parse import Document, parse
+from arazzo_mcp.arazzo.scope import Exchange, Failure
+from arazzo_mcp.engine.local import LocalEngine
+from arazzo_mcp.engine.run import Run, RunStatus
+from arazzo_mcp.engine.store import SqliteStore
+from arazzo_mcp.errors import RunLost, StoreError, UnknownRun
+
+pytestmark = pytest.mark.anyio
+
+FLOW = {
+    "arazzo": "1.0.1",
+    "info": {"title": "t", "version": "1"},
+    "sourceDescriptions": [{"name": "api", "url": "x", "type": "openapi"}],
+    "workflows": [
+        {
+            "workflowId": "job",
+            "steps": [
+                {"stepId": "submit", "operationId": "submit", "outputs": {"id": "$response.body#/id"}},
+                {
+                    "stepId": "poll",
+                    "operationId": "poll",
+                    "parameters": [{"name": "id", "in": "path", "value": "$steps.submit.outputs.id"}],
+                    "onSuccess": [
+                        {
+                            "name": "again", "type": "goto", "stepId": "poll",
+                            "criteria": [{"condition": "$response.body#/state == 'busy'"}],
+                        }
+                    ],
+                    "outputs": {"state": "$response.body#/state"},
+                },
+            ],
+            "outputs": {"state": "$steps.poll.outputs.state"},
+        }
+    ],
+}  # fmt: skip
+TARGETS = {
+    ("job", "submit"): Target("api", "POST /jobs", "POST"),
+    ("job", "poll"): Target("api", "GET /jobs/{id}", "GET"),
+}
+ID = Parameter("id", "path", Expression("$steps.submit.outputs.id", "steps", ("submit", "id")))
+CANCEL = CancelPlan(Target("api", "POST /jobs/{id}/cancel", "POST"), "poll", (ID,), None, frozenset({"id"}))
+
+
+def program(pace: float = 0.05) -> Program:
+    description, findings = parse(Document("flow", FLOW))
+    assert description is not None
+    assert findings == []
+    return Program(description, TARGETS, {"job": (CANCEL,)}, Pace(pace, 1.0, pace))
+
+
+class Shelf:
+    """The one program of these tests."""
+
+    def __init__(self, one: Program) -> None:
+        self.one = one
+        self.restored: list[str] = []
+
+    def program(self, digest: str) -> Program | None:
+        return self.one if digest == "d1" else None
+
+    def snapshot(self, digest: str) -> str:
+        return f"the documents of {digest}"
+
+    def restore(self, digest: str, snapshot: str) -> Program:
+        assert snapshot == f"the documents of {digest}"
+        self.restored.append(digest)
+        return self.one
+
+
+class Provider:
+    """What performs calls: it answers by operation, counts, and can hold an answer back."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.busy = 10**9
+        self.gates: dict[str, anyio.Event] = {}
+        self.reached: dict[str, anyio.Event] = {}
+        self.cancel = Exchange(status=200, body={"status": "cancelled"})
+        self.submit = Exchange(status=200, body={"id": "7"})
+
+    def hold(self, operation: str) -> anyio.Event:
+        """Hold the answer to an operation; returns the event that says that the request is there."""
+        self.gates[operation] = anyio.Event()
+        self.reached[operation] = anyio.Event()
+        return self.reached[operation]
+
+    async def __call__(self, _digest: str, call: CallOperation) -> Exchange:
+        operation = call.target.operation
+        self.asked.append(operation)
+        if operation in self.gates:
+            self.reached[operation].set()
+            await self.gates[operation].wait()
+        if operation.endswith("cancel"):
+            return self.cancel
+        if operation == "POST /jobs":
+            return self.submit
+        self.busy -= 1
+        return Exchange(status=200, body={"state": "busy" if self.busy >= 0 else "done"})
+
+
+Open = Callable[..., AbstractAsyncContextManager[LocalEngine]]
+
+
+@pytest.fixture
+def provider() -> Provider:
+    return Provider()
+
+
+@pytest.fixture
+def engine(tmp_path: Path, provider: Provider) -> Open:
+    @asynccontextmanager
+    async def opened(documents: list[str] | None = None, shelf: Shelf | None = None) -> AsyncIterator[LocalEngine]:
+        async with SqliteStore(tmp_path / "runs.sqlite3") as store:
+            local = LocalEngine(
+                store, shelf or Shelf(program()), provider, locks=tmp_path / "locks",
+                documents=["flow.yaml"] if documents is None else documents,
+            )  # fmt: skip
+            async with local:
+                yield local
+
+    return opened
+
+
+async def start(engine: LocalEngine) -> Run:
+    return await engine.start("d1", "flow.yaml", "job", {})
+
+
+async def until(engine: LocalEngine, run: Run, condition: Callable[[Run], bool]) -> Run:
+    with anyio.fail_after(10):
+        while not condition(run):
+            run = await engine.wait(run.id, "", 1, run.fingerprint())
+    return run
+
+
+async def polled(engine: LocalEngine, run: Run) -> Run:
+    return await until(engine, run, lambda r: r.state.step == "poll" and r.state.calls >= 2)
+
+
+async def test_a_run_to_its_end(engine: Open, provider: Provider) -> None:
+    provider.busy = 2
+    async with engine() as local:
+        run = await local.wait((await start(local)).id, "", 10)
+    assert run.status is RunStatus.COMPLETED
+    assert run.outcome is not None
+    assert run.outcome.outputs == {"state": "done"}
+    assert provider.asked == ["POST /jobs", *["GET /jobs/{id}"] * 3]
+
+
+async def test_the_intent_is_recorded_before_the_request(engine: Open, provider: Provider, tmp_path: Path) -> None:
+    reached = provider.hold("POST /jobs")
+    async with engine() as local:
+        run = await start(local)
+        await reached.wait()
+        with sqlite3.connect(tmp_path / "runs.sqlite3") as other:
+            row = other.execute("SELECT status, command FROM runs WHERE id = ?", (run.id,)).fetchone()
+        other.close()
+        provider.gates["POST /jobs"].set()
+    assert row[0] == "working"
+    assert '"operation":"POST /jobs"' in row[1]
+
+
+async def test_a_cancel_during_a_wait_is_at_once(engine: Open, provider: Provider) -> None:
+    async with engine(shelf=Shelf(program(pace=3600))) as local:
+        run = await polled(local, await start(local))
+        with anyio.fail_after(2):
+            await local.cancel(run.id)
+            ended = await local.wait(run.id, "", 10)
+    assert ended.status is RunStatus.CANCELLED
+    assert ended.state.remote == "cancelled"
+    assert provider.asked[-1] == "POST /jobs/{id}/cancel"
+
+
+async def test_a_cancel_cuts_a_poll_that_is_under_way(engine: Open, provider: Provider) -> None:
+    reached = provider.hold("GET /jobs/{id}")
+    async with engine() as local:
+        run = await start(local)
+        await reached.wait()
+        await local.cancel(run.id)
+        ended = await local.wait(run.id, "", 5)
+    assert ended.status is RunStatus.CANCELLED
+    assert provider.asked == ["POST /jobs", "GET /jobs/{id}", "POST /jobs/{id}/cancel"]
+
+
+async def test_a_cancel_awaits_a_submit_that_is_under_way(engine: Open, provider: Provider) -> None:
+    reached = provider.hold("POST /jobs")
+    async with engine() as local:
+        run = await start(local)
+        await reached.wait()
+        assert not (await local.cancel(run.id)).ended, "its answer names the job that is to be cancelled"
+        provider.gates["POST /jobs"].set()
+        ended = await local.wait(run.id, "", 5)
+    assert ended.state.remote == "cancelled"
+    assert provider.asked == ["POST /jobs", "POST /jobs/{id}/cancel"]
+
+
+async def test_cancel_twice_is_one_cancel(engine: Open, provider: Provider) -> None:
+    reached = provider.hold("POST /jobs/{id}/cancel")
+    async with engine() as local:
+        run = await polled(local, await start(local))
+        await local.cancel(run.id)
+        await reached.wait()
+        await local.cancel(run.id)
+        provider.gates["POST /jobs/{id}/cancel"].set()
+        ended = await local.wait(run.id, "", 5)
+        again = await local.cancel(run.id)
+    assert again == ended
+    assert provider.asked.count("POST /jobs/{id}/cancel") == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "remote", "status"),
+    [
+        (Exchange(status=202, body={"status": "CANCELLATION_REQUESTED"}), "cancel_requested", "cancelled"),
+        (Exchange(status=200, body={"status": "canceled"}), "cancelled", "cancelled"),
+        (Exchange(status=400, body={"status": "ALREADY_COMPLETED"}), "already_completed", "completed"),
+        (Exchange(status=200, body="queued job id 7 is already completed"), "already_completed", "completed"),
+        (Exchange(status=404, body={"detail": "not found"}), "failed", "cancelled"),
+        (Exchange(status=500), "failed", "cancelled"),
+        (Exchange(failure=Failure("connect", "no connection")), "failed", "cancelled"),
+    ],
+)
+async def test_the_answer_to_a_cancel_is_told_as_it_is(
+    engine: Open, provider: Provider, answer: Exchange, remote: str, status: str
+) -> None:
+    provider.cancel = answer
+    async with engine() as local:
+        run = await polled(local, await start(local))
+        provider.busy = 0
+        await local.cancel(run.id)
+        ended = await local.wait(run.id, "", 5)
+    assert (ended.state.remote, ended.status) == (remote, status)
+    assert ended.state.upstream["cancel"]
+
+
+async def test_a_submit_without_an_answer_is_in_doubt(engine: Open, provider: Provider) -> None:
+    provider.submit = Exchange(method="POST", url="http://x/jobs", failure=Failure("timeout", "no answer in time"))
+    async with engine() as local:
+        ended = await local.wait((await start(local)).id, "", 5)
+    assert ended.status is RunStatus.IN_DOUBT
+    assert ended.outcome is not None
+    assert "POST http://x/jobs" in str(ended.outcome.error)
+    assert provider.asked == ["POST /jobs"]
+
+
+async def test_a_submit_that_never_left_is_a_failure(engine: Open, provider: Provider) -> None:
+    provider.submit = Exchange(failure=Failure("connect", "no connection"))
+    async with engine() as local:
+        assert (await local.wait((await start(local)).id, "", 5)).status is RunStatus.FAILED
+
+
+async def died(engine: Open, provider: Provider, tmp_path: Path, step: str) -> Run:
+    """A run whose process has died: recorded at a step, owned by nobody who lives."""
+    async with engine() as local:
+        run = await start(local)
+        if step == "submit":
+            await provider.hold("POST /jobs").wait()
+        else:
+            run = await polled(local, run)
+        async with SqliteStore(tmp_path / "copy.sqlite3") as copy:
+            saved = await local._store.get(run.id)
+            assert saved is not None
+            await copy.create(replace(saved, owner="dead"), "the documents of d1")
+        if step == "submit":
+            provider.gates.pop("POST /jobs").set()
+        await local.cancel(run.id)
+        await local.wait(run.id, "", 5)
+    _swap(tmp_path)
+    provider.asked.clear()
+    return run
+
+
+def _swap(folder: Path) -> None:
+    for file in folder.glob("runs.sqlite3*"):
+        file.unlink()
+    for file in folder.glob("copy.sqlite3*"):
+        file.rename(folder / file.name.replace("copy", "runs"))
+
+
+async def test_a_wait_goes_on_after_the_death_of_its_process(engine: Open, provider: Provider, tmp_path: Path) -> None:
+    run = await died(engine, provider, tmp_path, "poll")
+    provider.busy = 0
+    async with engine() as local:
+        ended = await local.wait(run.id, "", 5)
+    assert ended.status is RunStatus.COMPLETED
+    assert provider.asked == ["GET /jobs/{id}"]
+
+
+async def test_a_program_that_is_not_at_hand_is_made_from_its_pinned_documents(
+    engine: Open, provider: Provider, tmp_path: Path
+) -> None:
+    run = await died(engine, provider, tmp_path, "poll")
+    provider.busy = 0
+    shelf = Shelf(program())
+    shelf.program = lambda _digest: None  # type: ignore[method-assign]
+    async with engine(shelf=shelf) as local:
+        assert (await local.wait(run.id, "", 5)).status is RunStatus.COMPLETED
+    assert shelf.restored == ["d1"]
+
+
+async def test_a_process_that_serves_other_documents_takes_nothing_over(
+    engine: Open, provider: Provider, tmp_path: Path
+) -> None:
+    run = await died(engine, provider, tmp_path, "poll")
+    async with engine(documents=["other.yaml"]) as local:
+        await anyio.sleep(0.2)
+        assert not (await local.get(run.id)).ended
+    assert provider.asked == []
+
+
+async def test_cancelling_a_run_whose_process_is_dead(engine: Open, provider: Provider, tmp_path: Path) -> None:
+    run = await died(engine, provider, tmp_path, "poll")
+    async with engine(documents=["other.yaml"]) as local:
+        await local.cancel(run.id)
+        ended = await local.wait(run.id, "", 5)
+    assert ended.status is RunStatus.CANCELLED
+    assert provider.asked == ["POST /jobs/{id}/cancel"]
+
+
+async def test_another_process_sees_and_cancels_a_run(engine: Open, provider: Provider) -> None:
+    async with engine() as owner, engine() as other:
+        run = await polled(owner, await start(owner))
+        assert (await other.get(run.id)).workflow == "job"
+        await other.cancel(run.id)
+        with anyio.fail_after(5):
+            ended = await other.wait(run.id, "", 5)
+    assert ended.status is RunStatus.CANCELLED
+    assert provider.asked.count("POST /jobs/{id}/cancel") == 1
+
+
+async def test_a_live_run_is_never_taken_over(engine: Open, provider: Provider) -> None:
+    async with engine() as owner:
+        run = await polled(owner, await start(owner))
+        async with engine() as other:
+            await anyio.sleep(0.1)
+            assert (await other.get(run.id)).owner == owner.owner
+
+
+async def test_a_driver_that_lost_its_run_stops_without_a_further_request(
+    engine: Open, provider: Provider, tmp_path: Path
+) -> None:
+    reached = provider.hold("GET /jobs/{id}")
+    async with engine() as local:
+        run = await start(local)
+        await reached.wait()
+        async with SqliteStore(tmp_path / "runs.sqlite3") as store:
+            taken = await store.take(local.owner, "another", None, None)
+            assert [one.id for one in taken] == [run.id]
+            provider.gates["GET /jobs/{id}"].set()
+            await anyio.sleep(0.3)
+            with pytest.raises(RunLost):
+                await store.save(replace(run, owner=local.owner), durable=False)
+    assert provider.asked == ["POST /jobs", "GET /jobs/{id}"]
+
+
+async def test_runs_of_somebody_else_are_unknown(engine: Open) -> None:
+    async with engine() as local:
+        run = await local.start("d1", "flow.yaml", "job", {}, "ann")
+        with pytest.raises(UnknownRun):
+            await local.get(run.id, "bob")
+        assert await local.newest("bob") == []
+        assert [one.id for one in await local.newest("ann")] == [run.id]
+
+
+async def test_many_runs_share_the_writer(engine: Open, provider: Provider) -> None:
+    provider.busy = 0
+    async with engine() as local:
+        runs = [await start(local) for _ in range(200)]
+        ended = [await local.wait(run.id, "", 20) for run in runs]
+    assert {run.status for run in ended} == {RunStatus.COMPLETED}
+    assert provider.asked.count("POST /jobs") == 200
+
+
+# --- the store's file
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX permissions")
+async def test_the_store_is_its_users_alone(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "runs.sqlite3"
+    async with SqliteStore(path):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("content", [b"not a database" * 100, b"SQLite format 3\0" + b"\xff" * 2000])
+async def test_a_file_that_is_no_store(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "runs.sqlite3"
+    path.write_bytes(content)
+    with pytest.raises(StoreError, match="cannot be opened"):
+        async with SqliteStore(path):
+            pass
+    assert path.read_bytes() == content, "nothing of it is touched"
+
+
+async def test_a_store_of_a_newer_version(tmp_path: Path) -> None:
+    path = tmp_path / "runs.sqlite3"
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with pytest.raises(StoreError, match="newer version"):
+        async with SqliteStore(path):
+            pass
+
+
+async def test_a_folder_where_the_store_should_be(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="--store"):
+        async with SqliteStore(tmp_path):
+            pass
+
+
+async def test_nothing_is_sent_that_cannot_be_recorded(
+    engine: Open, provider: Provider, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    reached = provider.hold("POST /jobs")
+    async with engine() as local:
+        await start(local)
+        await reached.wait()
+        with sqlite3.connect(tmp_path / "runs.sqlite3") as other:
+            other.execute("DROP TABLE runs")
+        other.close()
+        provider.gates["POST /jobs"].set()
+        await anyio.sleep(0.2)
+    assert provider.asked == ["POST /jobs"]
+    assert "stands still until the next start" in caplog.text
+
+
+def test_states_of_this_version_are_plain(provider: Provider) -> None:
+    """What is saved is JSON without a class name in it: other versions and other languages can read it."""
+    from arazzo_mcp.arazzo.command import COMMAND_JSON, STATE_JSON, Started, State
+    from arazzo_mcp.arazzo.interpreter import advance
+
+    state, command = advance(program(), State(), Started("job", {"a": 1}))
+    saved: dict[str, Any] = STATE_JSON.dump_python(state, mode="json")
+    assert saved["version"] == 1
+    assert saved["frames"][0]["inputs"] == {"a": 1}
+    assert STATE_JSON.validate_json(STATE_JSON.dump_json(state)) == state
+    assert COMMAND_JSON.validate_json(COMMAND_JSON.dump_json(command)) == command

@@ -1,0 +1,279 @@
+"""The only door to the network, against real servers on loopback: what leaves, what comes back, what cannot."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import logging
+from collections.abc import AsyncIterator
+from email.utils import formatdate
+from typing import Any
+
+import anyio
+import pytest
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
+
+from arazzo_mcp.arazzo.command import Argument, Body, CallOperation, Target
+from arazzo_mcp.arazzo.scope import ABSENT, Exchange
+from arazzo_mcp.credentials import Credentials
+from arazzo_mcp.http import ApiClient, HttpLimits, decode, retry_after
+from arazzo_mcp.openapi.parse import OpenApi
+from tests.conftest import Scripted
+
+pytestmark = pytest.mark.anyio
+
+CANARY = "canary-5a1b"
+
+
+def described(url: str, scheme: dict[str, Any] | None = None, path: str = "/x") -> OpenApi:
+    data: dict[str, Any] = {
+        "openapi": "3.1.0",
+        "servers": [{"url": url}],
+        "paths": {path: {"get": {"operationId": "get"}, "post": {"operationId": "post"}}},
+    }
+    if scheme is not None:
+        data["components"] = {"securitySchemes": {"Key": scheme}}
+        data["security"] = [{"Key": []}]
+    return OpenApi("api", data)
+
+
+def call(method: str = "GET", path: str = "/x", *arguments: Argument, body: Body | None = None) -> CallOperation:
+    return CallOperation("step", Target("api", f"{method} {path}", method), arguments, body)
+
+
+async def performed(
+    api: OpenApi,
+    command: CallOperation | None = None,
+    environ: dict[str, str] | None = None,
+    limits: HttpLimits | None = None,
+) -> Exchange:
+    command = command or call()
+    async with ApiClient(Credentials(environ or {}), limits) as client:
+        return await client.perform(command, api.operation(command.target.operation))
+
+
+@pytest.mark.parametrize(
+    ("scheme", "environ", "header", "value"),
+    [
+        ({"type": "http", "scheme": "bearer"}, {"ARAZZO_API_KEY": CANARY}, "authorization", f"Bearer {CANARY}"),
+        (
+            {"type": "http", "scheme": "Bearer"},
+            {"ARAZZO_API_KEY": f"Bearer {CANARY}"}, "authorization", f"Bearer {CANARY}",
+        ),
+        ({"type": "http", "scheme": "basic"}, {"ARAZZO_API_KEY": "u:p"}, "authorization", "Basic dTpw"),
+        ({"type": "apiKey", "in": "header", "name": "X-Key"}, {"ARAZZO_API_KEY": CANARY}, "x-key", CANARY),
+        ({"type": "apiKey", "in": "cookie", "name": "sid"}, {"ARAZZO_API_KEY": CANARY}, "cookie", f"sid={CANARY}"),
+        (
+            {"type": "apiKey", "in": "header", "name": "Authorization",
+             "description": "Pass it as `Authorization: Key $THING_KEY`."},
+            {"THING_KEY": CANARY}, "authorization", f"Key {CANARY}",
+        ),
+        (
+            {"type": "apiKey", "in": "header", "name": "Authorization", "x-arazzo-mcp-env": "MINE",
+             "x-arazzo-mcp-prefix": "Token "},
+            {"MINE": CANARY}, "authorization", f"Token {CANARY}",
+        ),
+    ],
+)  # fmt: skip
+async def test_credentials_go_out_and_nowhere_else(
+    scripted: Scripted,
+    scheme: dict[str, Any],
+    environ: dict[str, str],
+    header: str,
+    value: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    scripted.replies = [JSONResponse({})]
+    exchange = await performed(described(scripted.url, scheme), environ=environ)
+    assert scripted.headers[0][header] == value
+    ours = [record.getMessage() for record in caplog.records if record.name.startswith("arazzo_mcp")]
+    assert CANARY not in f"{exchange!r} {ours}"
+
+
+async def test_an_api_key_in_the_query(scripted: Scripted) -> None:
+    scripted.replies = [JSONResponse({})]
+    api = described(scripted.url, {"type": "apiKey", "in": "query", "name": "key"})
+    exchange = await performed(api, environ={"ARAZZO_API_KEY": "a&b"})
+    assert scripted.asked[0][1] == "/x?key=a%26b"
+    assert "key" not in exchange.url
+
+
+async def test_what_the_step_gives_itself_wins(scripted: Scripted) -> None:
+    scripted.replies = [JSONResponse({})]
+    api = described(scripted.url, {"type": "http", "scheme": "bearer"})
+    own = call("GET", "/x", Argument("Authorization", "header", "Bearer mine"))
+    await performed(api, own, {"ARAZZO_API_KEY": "other"})
+    assert scripted.headers[0]["authorization"] == "Bearer mine"
+
+
+async def test_a_refusal_says_which_variable_to_set(scripted: Scripted) -> None:
+    scripted.replies = [JSONResponse({"detail": "who are you?"}, 401)]
+    exchange = await performed(described(scripted.url, {"type": "http", "scheme": "bearer"}))
+    assert exchange.body["detail"] == "who are you? (no credential is set for api.Key: set ARAZZO_API_KEY)"
+
+
+async def test_no_cookie_is_kept(scripted: Scripted) -> None:
+    scripted.replies = [JSONResponse({}, headers={"set-cookie": "session=1; Path=/"})]
+    api = described(scripted.url)
+    async with ApiClient(Credentials({})) as client:
+        for _ in range(2):
+            await client.perform(call(), api.operation("GET /x"))
+    assert all("cookie" not in headers for headers in scripted.headers)
+
+
+async def test_no_redirect_is_followed(scripted: Scripted) -> None:
+    scripted.replies = [RedirectResponse("/elsewhere", 307)]
+    assert (await performed(described(scripted.url))).status == 307
+    assert len(scripted.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("reply", "body"),
+    [
+        (JSONResponse({"a": [1, None]}), {"a": [1, None]}),
+        (Response('{"a": 1}', media_type="application/problem+json; charset=utf-8"), {"a": 1}),
+        (PlainTextResponse("b1c2-uuid"), "b1c2-uuid"),
+        (PlainTextResponse('{"a": 1}'), {"a": 1}),
+        (PlainTextResponse("12"), "12"),
+        (Response("true", media_type="application/json"), True),
+        (Response("not json", media_type="application/json"), "not json"),
+        (Response(b""), ABSENT),
+        (Response(status_code=204), ABSENT),
+        (Response(b"\x89PNG\xff", media_type="image/png"), "data:image/png;base64,iVBOR/8="),
+        (Response("h\u00e9".encode("latin-1"), headers={"content-type": "text/plain; charset=latin-1"}), "h\u00e9"),
+        (Response(gzip.compress(b'{"a": 1}'), headers={"content-encoding": "gzip", "content-type": "application/json"}),
+         {"a": 1}),
+    ],
+)  # fmt: skip
+async def test_bodies(scripted: Scripted, reply: Response, body: Any) -> None:
+    scripted.replies = [reply]
+    assert (await performed(described(scripted.url))).body == body
+
+
+async def test_a_body_over_the_limit_is_cut_and_counted_after_decompression(scripted: Scripted) -> None:
+    bomb = gzip.compress(b"0" * 1_000_000)
+    scripted.replies = [Response(bomb, headers={"content-encoding": "gzip"})]
+    exchange = await performed(described(scripted.url), limits=HttpLimits(body=10_000))
+    assert exchange.failure is not None
+    assert "larger than 10000 bytes" in exchange.failure.message
+    assert len(bomb) < 10_000
+
+
+async def test_an_answer_that_does_not_come_in_time(scripted: Scripted) -> None:
+    scripted.hold = anyio.Event()
+    scripted.replies = [JSONResponse({})]
+    exchange = await performed(described(scripted.url), limits=HttpLimits(read=0.2))
+    scripted.hold.set()
+    assert exchange.failure is not None
+    assert exchange.failure.kind == "timeout"
+
+
+async def test_a_server_that_is_not_there() -> None:
+    exchange = await performed(described("http://127.0.0.1:9"))
+    assert exchange.failure is not None
+    assert exchange.failure.kind == "connect", "it never left: it may be sent again"
+
+
+async def test_a_connection_that_breaks_after_the_request() -> None:
+    async def close(stream: anyio.abc.SocketStream) -> None:
+        async with stream:
+            await stream.receive()
+
+    async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener, anyio.create_task_group() as tasks:
+        tasks.start_soon(listener.serve, close)
+        port = listener.extra(anyio.abc.SocketAttribute.local_port)
+        exchange = await performed(described(f"http://127.0.0.1:{port}"), call("POST"))
+        tasks.cancel_scope.cancel()
+    assert exchange.failure is not None
+    assert exchange.failure.kind == "broken", "it may have arrived"
+
+
+async def test_a_post_on_a_connection_that_the_server_has_closed_is_sent_once() -> None:
+    """A kept connection may be closed by the server just as a request goes out; the client must not repeat a POST."""
+    received: list[bytes] = []
+
+    async def once(stream: anyio.abc.SocketStream) -> None:
+        async with stream:
+            received.append(await stream.receive())
+            await stream.send(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
+            received.append(await stream.receive())
+
+    async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener, anyio.create_task_group() as tasks:
+        tasks.start_soon(listener.serve, once)
+        port = listener.extra(anyio.abc.SocketAttribute.local_port)
+        api = described(f"http://127.0.0.1:{port}")
+        async with ApiClient(Credentials({})) as client:
+            first = await client.perform(call("POST"), api.operation("POST /x"))
+            second = await client.perform(call("POST"), api.operation("POST /x"))
+        tasks.cancel_scope.cancel()
+    assert first.status == 200
+    assert second.failure is not None
+    assert second.failure.kind == "broken"
+    assert len(received) == 2
+
+
+async def test_the_exact_path_on_the_wire(scripted: Scripted) -> None:
+    scripted.replies = [JSONResponse({})]
+    path = "/things/{id}/parts/{path}"
+    api = described(scripted.url, path=path)
+    command = call("GET", path, Argument("id", "path", "a/b c%"), Argument("path", "path", "f/g h"))
+    raw = Argument("q", "query", "x&y=z/é")
+    exchange = await performed(api, CallOperation("s", command.target, (*command.arguments, raw), None))
+    assert scripted.asked[0][1].startswith("/things/a%2Fb%20c%25/parts/f%2Fg%20h?q=")
+    assert exchange.url.endswith("?q=x%26y%3Dz%2F%C3%A9")
+
+
+async def test_a_body_is_sent_as_the_step_says(scripted: Scripted) -> None:
+    scripted.replies = [JSONResponse({})]
+    form = Body("application/x-www-form-urlencoded", {"to": "+1 2", "media": ["a", "b"]})
+    await performed(described(scripted.url), call("POST", body=form))
+    assert scripted.asked[0][2] == b"to=%2B1+2&media=a&media=b"
+    assert scripted.headers[0]["content-type"] == "application/x-www-form-urlencoded"
+
+
+async def test_a_call_that_cannot_be_bound_never_leaves(scripted: Scripted) -> None:
+    api = described(scripted.url, path="/things/{id}")
+    exchange = await performed(api, call("GET", "/things/{id}", Argument("id", "path", "../secrets")))
+    assert exchange.failure is not None
+    assert exchange.failure.kind == "bind"
+    assert scripted.asked == []
+
+
+async def test_a_long_stream_is_cut(scripted: Scripted) -> None:
+    async def long() -> AsyncIterator[bytes]:
+        for _ in range(1000):
+            yield b"x" * 1000
+
+    scripted.replies = [StreamingResponse(long())]
+    exchange = await performed(described(scripted.url), limits=HttpLimits(body=5000))
+    assert exchange.failure is not None
+    assert "larger than 5000 bytes" in exchange.failure.message
+
+
+NOW = 1_700_000_000.0
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("3", 3.0),
+        ("0", 0.0),
+        (formatdate(NOW + 7, usegmt=True), 7.0),
+        (formatdate(NOW - 7, usegmt=True), 0.0),
+        ("soon", None),
+        ("-5", None),
+        ("", None),
+    ],
+)
+def test_retry_after(header: str, seconds: float | None) -> None:
+    assert retry_after({"retry-after": header}, NOW) == seconds
+
+
+def test_deeply_nested_json_is_a_text() -> None:
+    text = "[" * 200_000
+    assert decode("application/json", text.encode()) == text
+
+
+def test_numbers_come_back_as_they_are() -> None:
+    assert decode("application/json", json.dumps({"n": 12345678901234567890}).encode()) == {"n": 12345678901234567890}
