@@ -181,7 +181,6 @@ class Workflow:
     summary: str
     description: str
     inputs: Mapping[str, Json]
-    depends_on: tuple[str, ...]
     steps: tuple[Step, ...]
     outputs: Mapping[str, Template]
     where: Where

@@ -101,7 +101,8 @@ async def drive(live: Live, program: Program, store: Store, perform: Perform) ->
     state, command = live.run.state, live.run.command
     while not isinstance(command, Done):
         run = _about_to(live.run, state, command)
-        await _save(store, run, durable=_must_not_be_lost(state, command))
+        if not _is_recorded(live.run, state, command):
+            await _save(store, run, durable=_must_not_be_lost(state, command))
         live.publish(run)
         event = await _happen(live, state, command, perform)
         state, command = _doubt(state, command, event) or advance(program, state, event)
@@ -131,6 +132,17 @@ def _about_to(run: Run, state: State, command: Command) -> Run:
     resumed = isinstance(command, Wait) and command is run.command and run.due is not None
     due = run.due if resumed else now + command.seconds if isinstance(command, Wait) else None
     return replace(run, state=state, command=command, updated=now, due=due, cancel=run.cancel and not state.remote)
+
+
+def _is_recorded(run: Run, state: State, command: Command) -> bool:
+    """A call that may be repeated and comes straight from a wait: recovery from that wait leads to it by itself."""
+    return (
+        isinstance(command, CallOperation)
+        and isinstance(run.command, Wait)
+        and run.due is not None
+        and state == run.state
+        and may_repeat(state, command)
+    )
 
 
 def _must_not_be_lost(state: State, command: Command) -> bool:

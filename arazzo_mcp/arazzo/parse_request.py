@@ -1,0 +1,70 @@
+"""Parameter Objects, Request Body Objects and Payload Replacement Objects."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from arazzo_mcp.arazzo.context import Context
+from arazzo_mcp.arazzo.model import Parameter, Replacement, RequestBody, StepCall, WorkflowId
+from arazzo_mcp.arazzo.reader import Path
+from arazzo_mcp.arazzo.scope import Json
+from arazzo_mcp.findings import did_you_mean
+
+LOCATIONS: Final = ("path", "query", "header", "cookie")
+
+
+def step_parameters(context: Context, node: dict[str, Json], path: Path, call: StepCall) -> tuple[Parameter, ...]:
+    """A step's parameters over its workflow's: "the new definition will override it but can never remove it"."""
+    common = parameters(context, context.node, context.path)
+    own = parameters(context, node, path)
+    if isinstance(call, WorkflowId):
+        return tuple(replace(p, location=None) for p in ({p.name: p for p in (*common, *own)}).values())
+    return tuple(
+        {(p.name.lower() if p.location == "header" else p.name, p.location): p for p in (*common, *own)}.values()
+    )
+
+
+def parameters(context: Context, node: dict[str, Json], path: Path) -> tuple[Parameter, ...]:
+    """The `parameters` of a step, a workflow or an action."""
+    nodes = context.reader.items(node, "parameters", path)
+    found = (_parameter(context, n, (*path, "parameters", at)) for at, n in enumerate(nodes))
+    return tuple(parameter for parameter in found if parameter is not None)
+
+
+def _parameter(context: Context, value: Json, path: Path) -> Parameter | None:
+    node = context.reusable(context.reader.mapping(value, path, "a parameter"), "parameters", path)
+    if node is None:
+        return None
+    name = context.reader.text(node, "name", path, required=True)
+    location = context.reader.text(node, "in", path) or None
+    if location not in (*LOCATIONS, None):
+        hint = did_you_mean(str(location), LOCATIONS)
+        context.reader.error(path, "parameter-in", f"parameter {name!r} is in {location!r}, which is not served.", hint)
+    if "value" not in node:
+        context.reader.error(path, "missing-field", f"parameter {name!r} has no 'value'.")
+    return Parameter(name, location, context.template(node.get("value"), (*path, "value")))
+
+
+def request_body(context: Context, value: Json, path: Path) -> RequestBody | None:
+    """A step's `requestBody`."""
+    if value is None:
+        return None
+    node = context.reader.mapping(value, path, "'requestBody'")
+    replacements = tuple(
+        _replacement(
+            context,
+            context.reader.mapping(r, (*path, "replacements", at), "a replacement"),
+            (*path, "replacements", at),
+        )
+        for at, r in enumerate(context.reader.items(node, "replacements", path))
+    )
+    payload = context.template(node["payload"], (*path, "payload")) if "payload" in node else None
+    return RequestBody(context.reader.text(node, "contentType", path) or None, payload, replacements)
+
+
+def _replacement(context: Context, node: dict[str, Json], path: Path) -> Replacement:
+    target = context.reader.text(node, "target", path, required=True)
+    if target and not target.startswith("/"):
+        context.reader.error(path, "replacement-target", f"target {target!r} is no JSON pointer.", "Write /a/b.")
+    return Replacement(target, context.template(node.get("value"), (*path, "value")))

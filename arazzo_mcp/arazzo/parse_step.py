@@ -1,0 +1,105 @@
+"""Workflow Objects and their Step Objects."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+from arazzo_mcp.arazzo.context import Context
+from arazzo_mcp.arazzo.model import OperationId, OperationPath, Step, StepCall, Workflow
+from arazzo_mcp.arazzo.parse_action import step_actions
+from arazzo_mcp.arazzo.parse_criterion import criteria
+from arazzo_mcp.arazzo.parse_request import request_body, step_parameters
+from arazzo_mcp.arazzo.reader import Path
+from arazzo_mcp.arazzo.scope import Json
+
+_SOURCE_EXPRESSION = re.compile(r"\{?\$sourceDescriptions\.(?P<name>[^.{}#]+)\.(?P<operation>[^{}#]+)\}?")
+_OPERATION_PATH = re.compile(
+    r"(?P<open>\{)?(?P<dollar>\$sourceDescriptions\.)?(?P<name>[\w-]+)(?P<url>\.url)?\}?#(?P<pointer>/.+)"
+)
+
+
+def workflow(context: Context, name: str) -> Workflow:
+    """The workflow of a context."""
+    node, path, reader = context.node, context.path, context.reader
+    steps = tuple(_steps(context))
+    if not steps:
+        reader.error(path, "no-steps", f"workflow {name!r} has no steps.")
+    if node.get("dependsOn"):
+        reader.error((*path, "dependsOn"), "depends-on", "'dependsOn' is not served by this version.")
+    return Workflow(
+        name,
+        reader.text(node, "summary", path),
+        reader.text(node, "description", path),
+        context.inputs,
+        steps,
+        context.outputs(node.get("outputs"), (*path, "outputs")),
+        reader.where(path),
+    )
+
+
+def _steps(context: Context) -> Iterator[Step]:
+    seen: set[str] = set()
+    for at, value in enumerate(context.reader.items(context.node, "steps", context.path)):
+        path = (*context.path, "steps", at)
+        node = context.reader.mapping(value, path, "a step")
+        step_id = context.reader.text(node, "stepId", path, required=True)
+        if step_id in seen:
+            context.reader.error(path, "duplicate-step", f"stepId {step_id!r} is used twice.")
+        seen.add(step_id)
+        call = _call(context, node, path)
+        if call is not None and step_id:
+            yield _step(context, step_id, node, path, call)
+
+
+def _step(context: Context, step_id: str, node: dict[str, Json], path: Path, call: StepCall) -> Step:
+    return Step(
+        step_id,
+        context.reader.text(node, "description", path),
+        call,
+        step_parameters(context, node, path, call),
+        request_body(context, node.get("requestBody"), (*path, "requestBody")),
+        criteria(context, node, "successCriteria", path),
+        step_actions(context, node, path, "onSuccess", "successActions"),
+        step_actions(context, node, path, "onFailure", "failureActions"),
+        context.outputs(node.get("outputs"), (*path, "outputs")),
+        context.reader.where(path),
+    )
+
+
+def _call(context: Context, node: dict[str, Json], path: Path) -> StepCall | None:
+    """operationId, operationPath and workflowId are mutually exclusive; a channelPath is AsyncAPI's."""
+    given = [key for key in (*_CALLS, "channelPath") if node.get(key)]
+    if given == ["channelPath"]:
+        context.reader.error(path, "asyncapi", "steps on AsyncAPI channels are not served.")
+        return None
+    if len(given) != 1:
+        what = f"has {' and '.join(given)}" if given else "calls nothing"
+        hint = f"Give it one of {', '.join(_CALLS)}."
+        context.reader.error(path, "step-call", f"the step {what}.", hint)
+        return None
+    text = context.reader.text(node, given[0], path)
+    return _CALLS[given[0]](context, text, (*path, given[0])) if text else None
+
+
+def _operation_id(_context: Context, text: str, _path: Path) -> StepCall:
+    match = _SOURCE_EXPRESSION.fullmatch(text)
+    return OperationId(match["operation"], match["name"]) if match else OperationId(text, None)
+
+
+def _operation_path(context: Context, text: str, path: Path) -> StepCall | None:
+    match = _OPERATION_PATH.fullmatch(text)
+    if match is None:
+        hint = "Write {$sourceDescriptions.<name>.url}#/paths/~1things/get."
+        context.reader.error(path, "operation-path", f"{text!r} names no operation.", hint)
+        return None
+    if not (match["open"] and match["dollar"] and match["url"]):
+        context.reader.tolerate(path, "operation-path-form", repr(text))
+    return OperationPath(match["name"], match["pointer"])
+
+
+_CALLS: dict[str, Callable[[Context, str, Path], StepCall | None]] = {
+    "operationId": _operation_id,
+    "operationPath": _operation_path,
+    "workflowId": Context.local_workflow,
+}

@@ -1,0 +1,109 @@
+"""Reading plain data with its place in the file: what every part of the parser shares.
+
+Knows nothing of Arazzo but that values have a path; turns what is amiss into findings and goes on.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from arazzo_mcp.arazzo.quirks import TOLERANCES
+from arazzo_mcp.arazzo.scope import Json
+from arazzo_mcp.findings import Finding, Where
+
+Path = tuple[str | int, ...]
+"""Where a value stands in a document: the keys and indices that lead to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A file's plain data, and the line and column (1-based) of every value in it by path."""
+
+    file: str
+    data: Json
+    lines: Mapping[Path, tuple[int, int]] = field(default_factory=dict)
+
+
+@dataclass
+class Reader:
+    """Collects findings while a document is read; `workflow` is the one that is being read."""
+
+    document: Document
+    findings: list[Finding] = field(default_factory=list)
+    workflow: str | None = None
+
+    def where(self, path: Path) -> Where:
+        """The place of a path, or of the nearest thing around it whose place is known."""
+        known = next((path[:end] for end in range(len(path), -1, -1) if path[:end] in self.document.lines), ())
+        line, column = self.document.lines.get(known, (0, 0))
+        return Where(self.document.file, line, column, ".".join(map(str, path)))
+
+    def error(self, path: Path, code: str, message: str, hint: str = "") -> None:
+        """Something that keeps the present workflow, or the whole document, from being served."""
+        self.findings.append(Finding("error", code, self.where(path), message, hint, self.workflow))
+
+    def warn(self, path: Path, code: str, message: str, hint: str = "") -> None:
+        """Something that is served all the same."""
+        self.findings.append(Finding("warning", code, self.where(path), message, hint, self.workflow))
+
+    def tolerate(self, path: Path, code: str, what: str) -> None:
+        """A deviation that is understood all the same; the code stands in `quirks.TOLERANCES`."""
+        tolerance = TOLERANCES[code]
+        self.warn(path, code, f"{what}: {tolerance.rule}; {tolerance.done}.")
+
+    def spoiled(self, workflow: str) -> bool:
+        """Whether a workflow has an error."""
+        return any(f.severity == "error" and f.workflow == workflow for f in self.findings)
+
+    def mapping(self, value: Json, path: Path, what: str) -> dict[str, Json]:
+        """An object; anything else is reported and read as an empty one."""
+        if isinstance(value, dict):
+            return value
+        if value is not None:
+            self.error(path, "wrong-type", f"{what} must be an object, not {_kind(value)}.")
+        return {}
+
+    def items(self, node: Mapping[str, Json], key: str, path: Path) -> list[Json]:
+        """A field that is a list."""
+        value = node.get(key)
+        if isinstance(value, list):
+            return value
+        if isinstance(value, dict):
+            self.tolerate((*path, key), "object-for-list", f"{key!r} is one object")
+            return [value]
+        if value is not None:
+            self.error((*path, key), "wrong-type", f"{key!r} must be a list, not {_kind(value)}.")
+        return []
+
+    def text(self, node: Mapping[str, Json], key: str, path: Path, *, required: bool = False) -> str:
+        """A field that is a string; empty where it is absent."""
+        value = node.get(key)
+        if isinstance(value, str):
+            return value
+        if value is not None:
+            self.error((*path, key), "wrong-type", f"{key!r} must be a string, not {_kind(value)}.")
+        elif required:
+            self.error(path, "missing-field", f"{key!r} is missing.")
+        return ""
+
+    def number(self, node: Mapping[str, Json], key: str, path: Path) -> float | None:
+        """A field that is a number from 0."""
+        value = node.get(key)
+        if isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)?", value):
+            value = float(value)
+        if value is None or (isinstance(value, int | float) and not isinstance(value, bool) and value >= 0):
+            return value
+        self.error((*path, key), "wrong-type", f"{key!r} must be a number from 0, not {value!r}.")
+        return None
+
+
+def _kind(value: Json) -> str:
+    names = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", type(None): "null"}
+    return names.get(type(value), "a number")
+
+
+def keys(value: Json) -> frozenset[str]:
+    """The names of an object's members, none where it is no object."""
+    return frozenset(map(str, value)) if isinstance(value, dict) else frozenset()
