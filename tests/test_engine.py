@@ -444,8 +444,9 @@ async def test_nothing_is_sent_that_cannot_be_recorded(
 
 def test_states_of_this_version_are_plain(provider: Provider) -> None:
     """What is saved is JSON without a class name in it: other versions and other languages can read it."""
-    from arazzo_mcp.arazzo.command import COMMAND_JSON, STATE_JSON, Started, State
+    from arazzo_mcp.arazzo.command import COMMAND_JSON, Started
     from arazzo_mcp.arazzo.interpreter import advance
+    from arazzo_mcp.arazzo.state import STATE_JSON, State
 
     state, command = advance(program(), State(), Started("job", {"a": 1}))
     saved: dict[str, Any] = STATE_JSON.dump_python(state, mode="json")

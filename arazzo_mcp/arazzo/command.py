@@ -1,7 +1,7 @@
-"""Where a run is (State), what it asks for (Command) and what it is told (Event): small plain data that JSON can hold.
+"""What a run executes (Program), asks for (Command) and is told (Event): plain data.
 
-A State and a Command are saved before the command is performed, so their shape is a promise: every later version must
-load what an earlier one has saved. Nothing here decides anything.
+A Command is saved before it is performed, so its shape is a promise: every later version must load what an earlier one
+has saved. Nothing here decides anything.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from arazzo_mcp.arazzo.model import Description, Parameter, RequestBody
 from arazzo_mcp.arazzo.scope import Exchange, Json
 
 Ending = Literal["completed", "failed", "cancelled", "in_doubt"]
-Remote = Literal["cancelled", "cancel_requested", "already_completed", "failed", "unsupported", "nothing_started"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,59 +59,6 @@ class Program:
     targets: Mapping[tuple[str, str], Target]
     cancels: Mapping[str, tuple[CancelPlan, ...]] = field(default_factory=dict)
     pace: Pace = Pace()
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """One workflow in progress.
-
-    retries: retries taken, by `step/action`; laps: paced jumps, by target step; back: the step to repeat after
-    the present one (a retry that goes somewhere else first); returns: what the caller does when this frame ends.
-    """
-
-    workflow: str
-    step: str
-    inputs: dict[str, Json]
-    outputs: dict[str, dict[str, Json]] = field(default_factory=dict)
-    retries: dict[str, int] = field(default_factory=dict)
-    laps: dict[str, int] = field(default_factory=dict)
-    back: str | None = None
-    returns: Literal["step", "retry"] = "step"
-
-
-@dataclass(frozen=True, slots=True)
-class EndedFrame:
-    """What a workflow that has ended left behind."""
-
-    inputs: dict[str, Json]
-    outputs: dict[str, Json]
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """Where a run is. The last frame is the present one.
-
-    calls: requests answered or failed so far; upstream: what the provider last said of the job; cancel: the
-    cancel's own request is under way; remote: what became of it.
-    """
-
-    frames: tuple[Frame, ...] = ()
-    ended: dict[str, EndedFrame] = field(default_factory=dict)
-    calls: int = 0
-    upstream: dict[str, Json] = field(default_factory=dict)
-    cancel: bool = False
-    remote: Remote | None = None
-    version: int = 1
-
-    @property
-    def frame(self) -> Frame:
-        """The present frame."""
-        return self.frames[-1]
-
-    @property
-    def step(self) -> str:
-        """The present step as a path of step ids through sub-workflows, empty before the start."""
-        return "/".join(frame.step for frame in self.frames)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,5 +145,4 @@ class CancelRequested:
 
 Event = Started | Exchanged | Woke | CancelRequested
 
-STATE_JSON: TypeAdapter[State] = TypeAdapter(State)
 COMMAND_JSON: TypeAdapter[Command] = TypeAdapter(Command)

@@ -8,48 +8,31 @@ store. Sections of Arazzo 1.1.0 are named where a rule comes from.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
-from jsonpointer import JsonPointerException, set_pointer
-
 from arazzo_mcp.arazzo.action import decide
+from arazzo_mcp.arazzo.call import arguments_of, body_of
+from arazzo_mcp.arazzo.cancel import cancel_call, remote_of
 from arazzo_mcp.arazzo.command import (
-    Argument,
-    Body,
     CallOperation,
-    CancelPlan,
     CancelRequested,
     Command,
     Done,
-    EndedFrame,
     Event,
     Exchanged,
-    Frame,
     Outcome,
     Program,
-    Remote,
     Started,
-    State,
     Wait,
     Woke,
 )
 from arazzo_mcp.arazzo.criterion import PASSED, Verdict, judge
-from arazzo_mcp.arazzo.expression import Unresolved, as_text, fill
-from arazzo_mcp.arazzo.model import (
-    End,
-    Goto,
-    Parameter,
-    RequestBody,
-    Retry,
-    Step,
-    StepId,
-    Workflow,
-    WorkflowId,
-)
+from arazzo_mcp.arazzo.expression import Unresolved, fill
+from arazzo_mcp.arazzo.model import End, Goto, Parameter, Retry, Step, StepId, Workflow, WorkflowId
+from arazzo_mcp.arazzo.problem import failure, problem
 from arazzo_mcp.arazzo.scope import ABSENT, Ended, Exchange, Json, Scope
+from arazzo_mcp.arazzo.state import EndedFrame, Frame, Remote, State
 from arazzo_mcp.arazzo.upstream import glimpse, message_of
 
 MOST_FRAMES: Final = 16
@@ -87,10 +70,10 @@ def _enter(program: Program, state: State) -> Advance:
         if isinstance(step.call, WorkflowId):
             inputs = {p.name: v for p in step.parameters if (v := fill(p.value, scope)) is not ABSENT}
             return _call_workflow(program, state, step.call.name, inputs, returns="step")
-        arguments = _arguments(step.parameters, scope)
-        body = _body(step.body, scope)
+        arguments = arguments_of(step.parameters, scope)
+        body = body_of(step.body, scope)
     except Unresolved as missing:
-        return _end(program, state, _problem(state, "unresolved_expression", str(missing)))
+        return _end(program, state, problem(state, "unresolved_expression", str(missing)))
     return state, CallOperation(state.step, program.targets[workflow.id, step.id], arguments, body)
 
 
@@ -99,7 +82,7 @@ def _call_workflow(
 ) -> Advance:
     if len(state.frames) >= MOST_FRAMES:
         why = f"workflows call one another more than {MOST_FRAMES} deep"
-        return _end(program, state, _problem(state, "too_deep", why))
+        return _end(program, state, problem(state, "too_deep", why))
     workflow = program.description.workflows[workflow_id]
     frame = Frame(
         workflow_id,
@@ -114,37 +97,6 @@ def _defaults(workflow: Workflow) -> dict[str, Json]:
     """Inputs that the caller did not give and whose schema has a default."""
     properties = workflow.inputs.get("properties", {})
     return {name: s["default"] for name, s in properties.items() if isinstance(s, dict) and "default" in s}
-
-
-def _arguments(parameters: Iterable[Parameter], scope: Scope) -> tuple[Argument, ...]:
-    """An optional value that was not given takes its parameter with it; a path cannot do without."""
-    filled = ((parameter, fill(parameter.value, scope)) for parameter in parameters)
-    arguments = []
-    for parameter, value in filled:
-        if parameter.location == "path" and (value is ABSENT or value is None):
-            raise Unresolved(f"path parameter {parameter.name!r}")
-        if value is not ABSENT:
-            arguments.append(Argument(parameter.name, parameter.location or "", value))
-    return tuple(arguments)
-
-
-def _body(body: RequestBody | None, scope: Scope) -> Body | None:
-    """Request Body Object: the payload evaluated, then the replacements set into it."""
-    if body is None:
-        return None
-    value = {} if body.payload is None else fill(body.payload, scope)
-    for replacement in body.replacements:
-        value = _replaced(value, replacement.target, fill(replacement.value, scope))
-    return None if value is ABSENT else Body(body.content_type, value)
-
-
-def _replaced(payload: Json, pointer: str, value: Json) -> Json:
-    if value is ABSENT:
-        return payload
-    try:
-        return set_pointer(payload, pointer, value, inplace=False)
-    except (JsonPointerException, TypeError) as error:
-        raise Unresolved(f"payload replacement target {pointer!r}", f"is not in the payload: {error}") from None
 
 
 # --- after a step
@@ -172,26 +124,24 @@ def _conclude(
     verdict: Verdict,
     exchange: Exchange,
     child: EndedFrame | None = None,
-    problem: dict[str, Json] | None = None,
+    trouble: dict[str, Json] | None = None,
 ) -> Advance:
     """Record the outputs of a step that was performed, and take the action that applies."""
     workflow, step = _present(program, state)
     produced = _outputs(step, _scope(program, state, exchange, child), verdict.ok, child)
-    state = _with_outputs(state, step, produced)
+    state = state.with_outputs(step.id, produced)
     if verdict.ok and state.frame.back is not None:
-        return _enter(program, _at(state, state.frame.back, back=None))
+        return _enter(program, state.at(state.frame.back, back=None))
     scope = _scope(program, state, exchange, child)
     actions = step.on_success if verdict.ok else step.on_failure
-    prefix = f"{step.id}/"
-    taken = {k.removeprefix(prefix): n for k, n in state.frame.retries.items() if k.startswith(prefix)}
-    match decide(actions, scope, taken):
+    match decide(actions, scope, state.retries_of(step.id)):
         case None if verdict.ok:
             following = workflow.after(step.id)
-            return _enter(program, _leave(state, step, following.id)) if following else _end(program, state)
+            return _enter(program, state.leaving(step.id, following.id)) if following else _end(program, state)
         case End() if verdict.ok:
             return _end(program, state)
         case None | End():
-            return _end(program, state, problem or _failure(state, verdict, exchange))
+            return _end(program, state, trouble or failure(state, verdict, exchange))
         case Goto() as goto:
             return _goto(program, state, step, goto, exchange)
         case Retry() as retry:
@@ -219,7 +169,7 @@ def _goto(program: Program, state: State, step: Step, goto: Goto, exchange: Exch
         return _transfer(program, state, goto.target, goto.parameters, exchange)
     workflow, _ = _present(program, state)
     target = goto.target.name
-    state = _leave(state, step, target)
+    state = state.leaving(step.id, target)
     if workflow.position(target) > workflow.position(step.id):
         return _enter(program, state)
     laps = state.frame.laps
@@ -227,7 +177,7 @@ def _goto(program: Program, state: State, step: Step, goto: Goto, exchange: Exch
     if exchange.retry_after is not None:
         seconds = min(exchange.retry_after, MOST_RETRY_AFTER)
     paced = replace(state.frame, laps={**laps, target: laps.get(target, 0) + 1})
-    return _wait(_with_frame(state, paced), seconds)
+    return _wait(state.with_frame(paced), seconds)
 
 
 def _transfer(
@@ -238,7 +188,7 @@ def _transfer(
     try:
         given = {p.name: v for p in parameters if (v := fill(p.value, scope)) is not ABSENT}
     except Unresolved as missing:
-        return _end(program, state, _problem(state, "unresolved_expression", str(missing)))
+        return _end(program, state, problem(state, "unresolved_expression", str(missing)))
     frame = state.frame
     below = replace(state, frames=state.frames[:-1])
     return _call_workflow(program, below, target.name, {**frame.inputs, **given}, returns=frame.returns)
@@ -248,15 +198,13 @@ def _retry(program: Program, state: State, step: Step, retry: Retry, exchange: E
     """ "The current step will be retried ... If a `stepId` or `workflowId` are specified, then the reference is
     executed and the context is returned, after which the current step is retried." Among success actions the named
     step itself is what runs again."""
-    key = f"{step.id}/{retry.name}"
-    retries = {**state.frame.retries, key: state.frame.retries.get(key, 0) + 1}
-    state = _with_frame(state, replace(state.frame, retries=retries))
+    state = state.retrying(step.id, retry.name)
     seconds = retry.after or 0.0
     if exchange.retry_after is not None:
         seconds = min(exchange.retry_after, MOST_RETRY_AFTER)
     match retry.first:
         case StepId(name) if name != step.id:
-            return _wait(_at(state, name, back=None if succeeded else step.id), seconds)
+            return _wait(state.at(name, back=None if succeeded else step.id), seconds)
         case WorkflowId(name):
             return _call_workflow(program, state, name, dict(state.frame.inputs), returns="retry")
         case _:
@@ -267,28 +215,28 @@ def _wait(state: State, seconds: float) -> Advance:
     return state, Wait(state.step, seconds)
 
 
-def _end(program: Program, state: State, problem: dict[str, Json] | None = None) -> Advance:
+def _end(program: Program, state: State, trouble: dict[str, Json] | None = None) -> Advance:
     """The present workflow ends, and with it the run, or the step that called it goes on."""
     frame = state.frame
     workflow = program.description.workflows[frame.workflow]
     ended = EndedFrame(frame.inputs, _workflow_outputs(workflow, _scope(program, state)))
     below = replace(state, frames=state.frames[:-1], ended={**state.ended, workflow.id: ended})
     if not below.frames:
-        return state, Done(Outcome("completed" if problem is None else "failed", ended.outputs, problem))
-    if problem is not None and frame.returns == "retry":
-        return _end(program, below, problem)
+        return state, Done(Outcome("completed" if trouble is None else "failed", ended.outputs, trouble))
+    if trouble is not None and frame.returns == "retry":
+        return _end(program, below, trouble)
     if frame.returns == "retry":
         return _enter(program, below)
-    return _after_workflow(program, below, ended, problem)
+    return _after_workflow(program, below, ended, trouble)
 
 
-def _after_workflow(program: Program, state: State, ended: EndedFrame, problem: dict[str, Json] | None) -> Advance:
+def _after_workflow(program: Program, state: State, ended: EndedFrame, trouble: dict[str, Json] | None) -> Advance:
     _, step = _present(program, state)
-    if problem is not None:
-        verdict = Verdict(False, why=str(problem["message"]))
+    if trouble is not None:
+        verdict = Verdict(False, why=str(trouble["message"]))
     else:
         verdict = judge(step.success_criteria, _scope(program, state, child=ended))
-    return _conclude(program, state, verdict, Exchange(), ended, problem)
+    return _conclude(program, state, verdict, Exchange(), ended, trouble)
 
 
 def _workflow_outputs(workflow: Workflow, scope: Scope) -> dict[str, Json]:
@@ -312,48 +260,21 @@ def _cancel(program: Program, state: State) -> Advance:
     for frame in reversed(state.frames):
         scope = _scope(program, replace(state, frames=(frame,)))
         for plan in program.cancels.get(frame.workflow, ()):
-            call = _cancel_call(plan, scope)
+            call = cancel_call(plan, scope)
             if call is not None:
                 return replace(state, cancel=True), call
     remote: Remote = "unsupported" if state.calls else "nothing_started"
     return _cancelled(program, replace(state, remote=remote))
 
 
-def _cancel_call(plan: CancelPlan, scope: Scope) -> CallOperation | None:
-    try:
-        arguments = _arguments(plan.parameters, scope)
-        body = _body(plan.body, scope)
-    except Unresolved:
-        return None
-    given = {argument.name for argument in arguments}
-    return CallOperation(plan.step, plan.target, arguments, body) if plan.needs <= given else None
-
-
 def _after_cancel(program: Program, state: State, exchange: Exchange) -> Advance:
     """The provider's answer to the cancel. Too late means that the run goes on: its result is paid for."""
     said = message_of(None if exchange.body is ABSENT else exchange.body)
-    remote = _remote(exchange, said)
+    remote = remote_of(exchange, said)
     words = exchange.failure.message if exchange.failure else f"{exchange.status} {said}".strip()
     upstream = {**state.upstream, **glimpse(exchange), "cancel": words}
     state = replace(state, cancel=False, remote=remote, upstream=upstream)
     return _enter(program, state) if remote == "already_completed" else _cancelled(program, state)
-
-
-def _remote(exchange: Exchange, said: str) -> Remote:
-    """What a provider's answer to a cancel says. Some answer 200 to one that came too late, and say so in words."""
-    if exchange.status is None or exchange.status >= 500:
-        return "failed"
-    if exchange.status < 500 and _TOO_LATE.search(said):
-        return "already_completed"
-    if 200 <= exchange.status < 300:
-        status = exchange.body.get("status", "") if isinstance(exchange.body, dict) else ""
-        return "cancelled" if re.fullmatch(r"cancell?ed", str(status), re.IGNORECASE) else "cancel_requested"
-    return "failed"
-
-
-_TOO_LATE: Final = re.compile(
-    r"already[ _-]?(completed|finished|done|ended|succeeded|failed)|not cancell?able", re.IGNORECASE
-)
 
 
 def _cancelled(program: Program, state: State) -> Advance:
@@ -390,54 +311,3 @@ def _told(state: State, exchange: Exchange) -> State:
     words = {name: said for name, said in state.upstream.items() if name == "cancel"}
     seen = glimpse(exchange)
     return replace(state, calls=state.calls + 1, upstream={**seen, **words} if seen else state.upstream)
-
-
-def _with_frame(state: State, frame: Frame) -> State:
-    return replace(state, frames=(*state.frames[:-1], frame))
-
-
-def _with_outputs(state: State, step: Step, produced: dict[str, Json]) -> State:
-    before = state.frame.outputs.get(step.id)
-    if before is None and not produced:
-        return state
-    outputs = {**state.frame.outputs, step.id: {**(before or {}), **produced}}
-    return _with_frame(state, replace(state.frame, outputs=outputs))
-
-
-def _at(state: State, step_id: str, *, back: str | None) -> State:
-    return _with_frame(state, replace(state.frame, step=step_id, back=back))
-
-
-def _leave(state: State, step: Step, to: str) -> State:
-    """Going on from a step: its retries are forgotten."""
-    kept = {key: n for key, n in state.frame.retries.items() if not key.startswith(f"{step.id}/")}
-    return _with_frame(state, replace(state.frame, step=to, retries=kept))
-
-
-# --- problems
-
-
-def _problem(state: State, kind: str, message: str) -> dict[str, Json]:
-    return {"type": kind, "step": state.step, "message": f"step {state.step!r}: {message}"}
-
-
-def _failure(state: State, verdict: Verdict, exchange: Exchange) -> dict[str, Json]:
-    """What a failed run tells: the step, the criterion with its values, the HTTP status, the provider's words."""
-    said = message_of(None if exchange.body is ABSENT else exchange.body)
-    kind = "criterion_failed" if exchange.failure is None else "request_failed"
-    problem = _problem(state, kind, "; ".join(_reasons(verdict, exchange, said)))
-    if verdict.criterion:
-        problem |= {"criterion": verdict.criterion, "values": dict(verdict.values)}
-    if exchange.status is not None:
-        problem |= {"http_status": exchange.status, "request": f"{exchange.method} {exchange.url}"}
-    return {**problem, "provider": said} if said else problem
-
-
-def _reasons(verdict: Verdict, exchange: Exchange, said: str) -> Iterable[str]:
-    if verdict.criterion:
-        values = ", ".join(f"{name} is {as_text(value)}" for name, value in verdict.values.items())
-        yield f"{verdict.criterion} is not met{f' ({values})' if values else ''}"
-    if verdict.why:
-        yield verdict.why
-    if exchange.status is not None:
-        yield f"the provider answered {exchange.status}{f': {said}' if said else ' with no message'}"

@@ -23,12 +23,12 @@ from arazzo_mcp.arazzo.command import (
     Exchanged,
     Outcome,
     Program,
-    State,
     Wait,
     Woke,
 )
 from arazzo_mcp.arazzo.interpreter import advance
 from arazzo_mcp.arazzo.scope import Exchange, Failure
+from arazzo_mcp.arazzo.state import State
 from arazzo_mcp.engine.run import Perform, Run, Store, may_repeat
 
 _MAY_HAVE_ARRIVED: Final = ("timeout", "broken")

@@ -21,9 +21,10 @@ import anyio
 from anyio.abc import TaskGroup
 from filelock import FileLock, Timeout
 
-from arazzo_mcp.arazzo.command import Outcome, Program, Started, State
+from arazzo_mcp.arazzo.command import Outcome, Program, Started
 from arazzo_mcp.arazzo.interpreter import advance
 from arazzo_mcp.arazzo.scope import Json
+from arazzo_mcp.arazzo.state import State
 from arazzo_mcp.engine.drive import Live, drive, recovered
 from arazzo_mcp.engine.run import Perform, Programs, Run, Store
 from arazzo_mcp.errors import ArazzoMcpError, RunLost, StoreError, UnknownRun

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Protocol
 
-from arazzo_mcp.arazzo.command import CallOperation, Command, Outcome, Program, State
+from arazzo_mcp.arazzo.command import CallOperation, Command, Outcome, Program
 from arazzo_mcp.arazzo.scope import Exchange, Json
+from arazzo_mcp.arazzo.state import State
 
 
 class RunStatus(StrEnum):

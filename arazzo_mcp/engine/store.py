@@ -21,7 +21,8 @@ from typing import Any, Final, TypeVar
 
 from pydantic import TypeAdapter
 
-from arazzo_mcp.arazzo.command import COMMAND_JSON, STATE_JSON, Outcome
+from arazzo_mcp.arazzo.command import COMMAND_JSON, Outcome
+from arazzo_mcp.arazzo.state import STATE_JSON
 from arazzo_mcp.engine.run import Run
 from arazzo_mcp.errors import RunLost, StoreError
 

@@ -1,0 +1,38 @@
+"""What a failed run tells: as data for programs, and in one sentence for people and agents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from arazzo_mcp.arazzo.criterion import Verdict
+from arazzo_mcp.arazzo.expression import as_text
+from arazzo_mcp.arazzo.scope import ABSENT, Exchange, Json
+from arazzo_mcp.arazzo.state import State
+from arazzo_mcp.arazzo.upstream import message_of
+
+
+def problem(state: State, kind: str, message: str) -> dict[str, Json]:
+    """A problem at the present step."""
+    return {"type": kind, "step": state.step, "message": f"step {state.step!r}: {message}"}
+
+
+def failure(state: State, verdict: Verdict, exchange: Exchange) -> dict[str, Json]:
+    """What a failed run tells: the step, the criterion with its values, the HTTP status, the provider's words."""
+    said = message_of(None if exchange.body is ABSENT else exchange.body)
+    kind = "criterion_failed" if exchange.failure is None else "request_failed"
+    found = problem(state, kind, "; ".join(_reasons(verdict, exchange, said)))
+    if verdict.criterion:
+        found |= {"criterion": verdict.criterion, "values": dict(verdict.values)}
+    if exchange.status is not None:
+        found |= {"http_status": exchange.status, "request": f"{exchange.method} {exchange.url}"}
+    return {**found, "provider": said} if said else found
+
+
+def _reasons(verdict: Verdict, exchange: Exchange, said: str) -> Iterable[str]:
+    if verdict.criterion:
+        values = ", ".join(f"{name} is {as_text(value)}" for name, value in verdict.values.items())
+        yield f"{verdict.criterion} is not met{f' ({values})' if values else ''}"
+    if verdict.why:
+        yield verdict.why
+    if exchange.status is not None:
+        yield f"the provider answered {exchange.status}{f': {said}' if said else ' with no message'}"

@@ -1,0 +1,105 @@
+"""Where a run is: a stack of frames, small plain data that JSON can hold.
+
+It is saved before each command, so its shape is a promise: every later version must load what an earlier one has saved.
+Nothing here decides anything; the methods only make one state from another.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from pydantic import TypeAdapter
+
+from arazzo_mcp.arazzo.scope import Json
+
+Remote = Literal["cancelled", "cancel_requested", "already_completed", "failed", "unsupported", "nothing_started"]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One workflow in progress.
+
+    retries: retries taken, by `step/action`; laps: paced jumps, by target step; back: the step to repeat after
+    the present one (a retry that goes somewhere else first); returns: what the caller does when this frame ends.
+    """
+
+    workflow: str
+    step: str
+    inputs: dict[str, Json]
+    outputs: dict[str, dict[str, Json]] = field(default_factory=dict)
+    retries: dict[str, int] = field(default_factory=dict)
+    laps: dict[str, int] = field(default_factory=dict)
+    back: str | None = None
+    returns: Literal["step", "retry"] = "step"
+
+
+@dataclass(frozen=True, slots=True)
+class EndedFrame:
+    """What a workflow that has ended left behind."""
+
+    inputs: dict[str, Json]
+    outputs: dict[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Where a run is. The last frame is the present one.
+
+    calls: requests answered or failed so far; upstream: what the provider last said of the job; cancel: the
+    cancel's own request is under way; remote: what became of it.
+    """
+
+    frames: tuple[Frame, ...] = ()
+    ended: dict[str, EndedFrame] = field(default_factory=dict)
+    calls: int = 0
+    upstream: dict[str, Json] = field(default_factory=dict)
+    cancel: bool = False
+    remote: Remote | None = None
+    version: int = 1
+
+    @property
+    def frame(self) -> Frame:
+        """The present frame."""
+        return self.frames[-1]
+
+    @property
+    def step(self) -> str:
+        """The present step as a path of step ids through sub-workflows, empty before the start."""
+        return "/".join(frame.step for frame in self.frames)
+
+    def with_frame(self, frame: Frame) -> State:
+        """With another present frame."""
+        return replace(self, frames=(*self.frames[:-1], frame))
+
+    def at(self, step: str, *, back: str | None) -> State:
+        """At another step of the present workflow."""
+        return self.with_frame(replace(self.frame, step=step, back=back))
+
+    def leaving(self, step: str, to: str) -> State:
+        """Going on from a step to another: its retries are forgotten."""
+        kept = {key: n for key, n in self.frame.retries.items() if not key.startswith(f"{step}/")}
+        return self.with_frame(replace(self.frame, step=to, retries=kept))
+
+    def retries_of(self, step: str) -> dict[str, int]:
+        """How often each retry action of a step was taken, by its name."""
+        prefix = f"{step}/"
+        taken = self.frame.retries.items()
+        return {key.removeprefix(prefix): n for key, n in taken if key.startswith(prefix)}
+
+    def retrying(self, step: str, action: str) -> State:
+        """One retry more of an action."""
+        key = f"{step}/{action}"
+        retries = {**self.frame.retries, key: self.frame.retries.get(key, 0) + 1}
+        return self.with_frame(replace(self.frame, retries=retries))
+
+    def with_outputs(self, step: str, produced: dict[str, Json]) -> State:
+        """With what a step has produced laid over what it had produced before."""
+        before = self.frame.outputs.get(step)
+        if before is None and not produced:
+            return self
+        outputs = {**self.frame.outputs, step: {**(before or {}), **produced}}
+        return self.with_frame(replace(self.frame, outputs=outputs))
+
+
+STATE_JSON: TypeAdapter[State] = TypeAdapter(State)
