@@ -84,7 +84,13 @@ async def open_engine(
         StoreError: the run store cannot be opened.
     """
     shelf = Shelf(library, options(settings).pace)
-    limits = HttpLimits(settings.connect_seconds, settings.read_seconds, settings.connections, settings.response_bytes)
+    limits = HttpLimits(
+        settings.connect_seconds,
+        settings.read_seconds,
+        settings.request_seconds,
+        settings.connections,
+        settings.response_bytes,
+    )
     credentials = Credentials(os.environ if environ is None else environ, settings.credentials)
     documents = [linked.file for linked in library.descriptions] if take_over else None
     async with ApiClient(credentials, limits) as client, SqliteStore(settings.store) as store:

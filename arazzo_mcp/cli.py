@@ -123,7 +123,7 @@ def serve(
 ) -> None:
     """Serve every workflow as an MCP tool. The same application answers at /mcp and /sse."""
     from arazzo_mcp.app import load, open_server
-    from arazzo_mcp.server.transports import serve_http, serve_stdio
+    from arazzo_mcp.server.transports import LOOPBACK, serve_http, serve_stdio
 
     _log_to_stderr(log_level)
     settings = _settings(
@@ -137,6 +137,10 @@ def serve(
             if transport is Transport.STDIO:
                 await serve_stdio(face)
                 return
+            if host not in LOOPBACK:
+                err.print(
+                    f"warning: {host} can be reached from elsewhere, and anybody may call the tools", style="yellow"
+                )
             async with anyio.create_task_group() as tasks:
                 bound = await tasks.start(serve_http, face, host, port)
                 where = "sse" if transport is Transport.SSE else "mcp"
@@ -251,7 +255,7 @@ def demo() -> None:
 
 @runs.command("list")
 def runs_list(
-    limit: Annotated[int, typer.Option(min=1, help="How many.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many.")] = 20,
     store: Store = None,
     config: Config = None,
     as_json: AsJson = False,

@@ -9,40 +9,50 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import time
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from email.message import Message
 from email.utils import parsedate_to_datetime
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import Final
 from urllib.parse import quote
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
+import anyio
 import httpx
 from httpx_aiohttp import AiohttpTransport
 
 from arazzo_mcp import __version__
 from arazzo_mcp.arazzo.command import CallOperation
-from arazzo_mcp.arazzo.scope import ABSENT, Exchange, Failure, Value
+from arazzo_mcp.arazzo.scope import ABSENT, Exchange, Failure, Value, within
 from arazzo_mcp.credentials import Additions, Credentials
 from arazzo_mcp.errors import BindError
 from arazzo_mcp.openapi.bind import bind
 from arazzo_mcp.openapi.model import Operation, Request
 
 _NEVER_SENT: Final = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
+_MOST_HEADER_BYTES: Final = 64 * 1024
+_MOST_DEPTH: Final = 100
+_SURROGATES: Final = re.compile("[\ud800-\udfff]")
 
 
-class ResponseTooLarge(Exception):
-    """A response is larger than the limit."""
+class _Refused(Exception):
+    """A response is not taken in: too large, or encoded in a way that was not asked for."""
 
 
 @dataclass(frozen=True, slots=True)
 class HttpLimits:
-    """connect, read: seconds; connections: open at once; body: bytes of a decoded response."""
+    """connect, read, total: seconds to a connection, between two bytes, and for a whole exchange; connections: open at
+    once; body: bytes of a decoded response."""
 
     connect: float = 10.0
     read: float = 90.0
+    total: float = 300.0
     connections: int = 512
     body: int = 16 * 1024 * 1024
 
@@ -53,57 +63,94 @@ class ApiClient:
     def __init__(self, credentials: Credentials, limits: HttpLimits | None = None) -> None:
         self._credentials = credentials
         self._limits = limits or HttpLimits()
-        self._client: httpx.AsyncClient | None = None
+        self._clients: dict[str, httpx.AsyncClient] = {}
+        self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> ApiClient:
-        connector = aiohttp.TCPConnector(limit=self._limits.connections, ssl=httpx.create_ssl_context())
-        session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=True)
-        self._client = httpx.AsyncClient(transport=AiohttpTransport(client=session))
+        # not trust_env: it would send what ~/.netrc holds to any host that is named there
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=self._limits.connections, ssl=httpx.create_ssl_context()),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=False,
+            max_line_size=_MOST_HEADER_BYTES,
+            max_field_size=_MOST_HEADER_BYTES,
+        )
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._client is not None:
-            await self._client.aclose()
+        if self._session is not None:
+            await self._session.close()
+        self._clients.clear()
 
     async def perform(self, call: CallOperation, operation: Operation) -> Exchange:
         """One call, performed once. Never raises for what a provider or a network does: that is in the Exchange."""
         try:
             request = bind(call, operation)
+            additions = self._credentials.additions(operation, request.headers)
+            outgoing = _outgoing(request, additions, self._limits)
         except BindError as error:
             return Exchange(method=operation.method, failure=Failure("bind", str(error)))
-        additions = self._credentials.additions(operation, request.headers)
-        exchange = await self._send(request, additions)
+        except (httpx.InvalidURL, ValueError):
+            unfit = f"{operation.key}: its URL or one of its headers holds characters that cannot be sent"
+            return Exchange(method=operation.method, failure=Failure("bind", unfit))
+        exchange = await self._send(request, outgoing)
         if exchange.status in (401, 403) and (advice := self._credentials.advice(operation, request.headers)):
             return _with_advice(exchange, advice)
         return exchange
 
-    async def _send(self, request: Request, additions: Additions) -> Exchange:
+    async def _send(self, request: Request, outgoing: httpx.Request) -> Exchange:
         try:
-            response, content = await self._answer(_outgoing(request, additions, self._limits))
-        except (httpx.HTTPError, ResponseTooLarge) as error:
+            with anyio.fail_after(self._limits.total):
+                response, content = await self._answer(outgoing)
+        except Exception as error:  # noqa: BLE001  (the request ends here; whatever went wrong, it may have arrived)
             return _exchange(request, failure=_failure(error, request))
         body = decode(response.headers.get("content-type", ""), content)
         return _exchange(request, response, body)
 
     async def _answer(self, request: httpx.Request) -> tuple[httpx.Response, bytes]:
-        if self._client is None:
-            raise RuntimeError("ApiClient is not open: use it in `async with`")
-        response = await self._client.send(request, stream=True, follow_redirects=False)
+        response = await self._client_for(request.url).send(request, stream=True, follow_redirects=False)
         try:
-            content = bytearray()
-            async for chunk in response.aiter_bytes():
-                content += chunk
-                if len(content) > self._limits.body:
-                    raise ResponseTooLarge(f"the response is larger than {self._limits.body} bytes")
-            return response, bytes(content)
+            return response, await _content(response, self._limits.body)
         finally:
             await response.aclose()
 
+    def _client_for(self, url: httpx.URL) -> httpx.AsyncClient:
+        """The client for a URL: through the proxy that the environment names for it, if any."""
+        if self._session is None:
+            raise RuntimeError("ApiClient is not open: use it in `async with`")
+        proxy = "" if proxy_bypass(url.host) else getproxies().get(url.scheme, "")
+        if proxy not in self._clients:
+            transport = AiohttpTransport(client=self._session, proxy=httpx.Proxy(proxy) if proxy else None)
+            nowhere = CookieJar(policy=DefaultCookiePolicy(allowed_domains=()))
+            self._clients[proxy] = httpx.AsyncClient(transport=transport, cookies=nowhere)
+        return self._clients[proxy]
+
+
+async def _content(response: httpx.Response, most: int) -> bytes:
+    """The decoded body. The limit holds while it is decompressed, not only afterwards."""
+    coding = response.headers.get("content-encoding", "identity").strip().lower()
+    if coding not in _CODINGS:
+        raise _Refused(f"the response has the content encoding {coding[:40]!r}, which was not asked for")
+    decoder = None if coding == "identity" else zlib.decompressobj(wbits=47)
+    content = bytearray()
+    async for chunk in response.aiter_raw():
+        content += chunk if decoder is None else decoder.decompress(chunk, most + 1 - len(content))
+        if len(content) > most:
+            raise _Refused(f"the response is larger than {most} bytes")
+    return bytes(content)
+
+
+_CODINGS: Final = ("identity", "gzip", "x-gzip", "deflate")
+
 
 def _outgoing(request: Request, additions: Additions, limits: HttpLimits) -> httpx.Request:
-    """The request as it leaves. Made by hand, so that no cookie of an earlier answer joins it."""
+    """The request as it leaves, credentials and all.
+
+    Raises:
+        ValueError, httpx.InvalidURL: it cannot be written as HTTP.
+    """
     url = request.url
     if additions.query:
         pairs = "&".join(f"{quote(name, safe='')}={value}" for name, value in additions.query.items())
@@ -117,6 +164,9 @@ def _outgoing(request: Request, additions: Additions, limits: HttpLimits) -> htt
     cookies = [f"{name}={value}" for name, value in additions.cookies.items()]
     if cookies:
         headers["cookie"] = "; ".join([*filter(None, [headers.get("cookie")]), *cookies])
+    for value in headers.values():
+        if not value.isascii() or any(ord(character) < 32 and character != "\t" for character in value):
+            raise ValueError("a header holds characters that cannot be sent")
     timeout = httpx.Timeout(connect=limits.connect, read=limits.read, write=limits.read, pool=None)
     extensions = {"timeout": timeout.as_dict()}
     return httpx.Request(request.method, url, headers=headers, content=request.content, extensions=extensions)
@@ -152,20 +202,31 @@ def _with_advice(exchange: Exchange, advice: str) -> Exchange:
 
 
 def _failure(error: Exception, request: Request) -> Failure:
-    """Why there is no response, and whether the request can have reached the provider."""
+    """Why there is no response, and whether the request can have reached the provider.
+
+    The text of an exception is shown only where it cannot hold the URL as it was sent, credentials included.
+    """
     cause = error.__cause__
     where = f"{request.method} {request.url.partition('?')[0]}"
-    if isinstance(cause, _NEVER_SENT) or isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL):
-        return Failure("connect", f"{where}: no connection: {cause or error}")
-    if isinstance(error, httpx.TimeoutException) and isinstance(cause, TimeoutError):
+    if isinstance(cause, _NEVER_SENT):
+        return Failure("connect", f"{where}: no connection: {cause}")
+    if isinstance(error, httpx.UnsupportedProtocol):
+        return Failure("connect", f"{where}: this is no URL of HTTP")
+    if isinstance(error, TimeoutError | httpx.TimeoutException) and not isinstance(
+        cause, aiohttp.ServerDisconnectedError
+    ):
         return Failure("timeout", f"{where}: no answer in time")
-    return Failure("broken", f"{where}: the connection broke: {error or type(error).__name__}")
+    if isinstance(error, _Refused):
+        return Failure("broken", f"{where}: {error}")
+    return Failure("broken", f"{where}: the connection broke ({type(cause or error).__name__})")
 
 
 def decode(content_type: str, content: bytes) -> Value:
     """A response body as a value: JSON as structure, text as a string, anything else as a data URI.
 
-    A body that says JSON and is none stays a text; an object or array sent as plain text is read as what it is.
+    A body that says JSON and is none stays a text; an object or array sent as plain text is read as what it is. What
+    comes out can always be written as JSON again: half characters are replaced, NaN is null, and a structure that is
+    nested more than 100 deep stays a text.
     """
     if not content:
         return ABSENT
@@ -174,18 +235,25 @@ def decode(content_type: str, content: bytes) -> Value:
     essence, charset = header.get_content_type(), header.get_content_charset("utf-8")
     try:
         text = content.decode(charset)
-    except (UnicodeDecodeError, LookupError):
+    except (ValueError, LookupError):
         return f"data:{essence};base64,{base64.b64encode(content).decode()}"
     if essence == "application/json" or essence.endswith("+json") or text.lstrip()[:1] in ("{", "["):
         return _json_or_text(text)
-    return text
+    return _whole(text)
 
 
 def _json_or_text(text: str) -> Value:
     try:
-        return json.loads(text)
+        value = json.loads(text, parse_constant=lambda _name: None)
     except (ValueError, RecursionError):
-        return text
+        return _whole(text)
+    if "\\ud" in text.lower():
+        value = json.loads(_SURROGATES.sub("\ufffd", json.dumps(value, ensure_ascii=False)))
+    return value if within(value, _MOST_DEPTH) else _whole(text)
+
+
+def _whole(text: str) -> str:
+    return _SURROGATES.sub("\ufffd", text)
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
@@ -193,9 +261,9 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     text = headers.get("retry-after", "").strip()
     if not text:
         return None
-    if text.isdigit():
-        return float(text)
+    if text.isascii() and text.isdigit():
+        return float(text[:12])
     try:
         return max(0.0, parsedate_to_datetime(text).timestamp() - now)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None

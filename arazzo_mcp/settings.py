@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import platformdirs
 from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from arazzo_mcp.errors import UsageError
 
@@ -45,6 +45,7 @@ class Settings(BaseSettings):
     pace_most: float = Field(default=15.0, gt=0)
     connect_seconds: float = Field(default=10.0, gt=0)
     read_seconds: float = Field(default=90.0, gt=0)
+    request_seconds: float = Field(default=300.0, gt=0)
     response_bytes: int = Field(default=16 * 1024 * 1024, gt=0)
     connections: int = Field(default=512, gt=0)
 
@@ -59,6 +60,8 @@ def load_settings(config: Path | None = None, flags: Mapping[str, Any] | None = 
     try:
         from_environment = Settings().model_dump(exclude_unset=True)
         return Settings(**{**_file(config), **from_environment, **given})
+    except SettingsError as error:
+        raise UsageError(f"settings: {error}") from None
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, p['loc']))}: {p['msg']}" for p in error.errors())
         raise UsageError(f"settings: {problems}") from None

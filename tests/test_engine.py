@@ -22,7 +22,7 @@ from arazzo_mcp.arazzo.scope import Exchange, Failure
 from arazzo_mcp.engine.local import LocalEngine
 from arazzo_mcp.engine.run import Run, RunStatus
 from arazzo_mcp.engine.store import SqliteStore
-from arazzo_mcp.errors import RunLost, StoreError, UnknownRun
+from arazzo_mcp.errors import InvalidInputs, RunLost, StoreError, UnknownRun
 
 pytestmark = pytest.mark.anyio
 
@@ -92,6 +92,7 @@ class Provider:
     def __init__(self) -> None:
         self.asked: list[str] = []
         self.busy = 10**9
+        self.lost = 0
         self.gates: dict[str, anyio.Event] = {}
         self.reached: dict[str, anyio.Event] = {}
         self.cancel = Exchange(status=200, body={"status": "cancelled"})
@@ -113,6 +114,9 @@ class Provider:
             return self.cancel
         if operation == "POST /jobs":
             return self.submit
+        if self.lost > 0:
+            self.lost -= 1
+            return Exchange(failure=Failure("broken", "the connection broke"))
         self.busy -= 1
         return Exchange(status=200, body={"state": "busy" if self.busy >= 0 else "done"})
 
@@ -246,7 +250,7 @@ async def test_the_answer_to_a_cancel_is_told_as_it_is(
         run = await polled(local, await start(local))
         provider.busy = 0
         await local.cancel(run.id)
-        ended = await local.wait(run.id, "", 5)
+        ended = await local.wait(run.id, "", 20)
     assert (ended.state.remote, ended.status) == (remote, status)
     assert ended.state.upstream["cancel"]
 
@@ -426,20 +430,123 @@ async def test_a_folder_where_the_store_should_be(tmp_path: Path) -> None:
             pass
 
 
-async def test_nothing_is_sent_that_cannot_be_recorded(
-    engine: Open, provider: Provider, tmp_path: Path, caplog: pytest.LogCaptureFixture
+async def test_a_store_that_is_locked_holds_the_run_and_loses_no_answer(
+    provider: Provider, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     reached = provider.hold("POST /jobs")
+    provider.busy = 0
+    async with SqliteStore(tmp_path / "runs.sqlite3", busy_seconds=0.05) as store:
+        local = LocalEngine(store, Shelf(program()), provider, locks=tmp_path / "locks")
+        async with local:
+            run = await start(local)
+            await reached.wait()
+            other = sqlite3.connect(tmp_path / "runs.sqlite3", isolation_level=None)
+            other.execute("BEGIN IMMEDIATE")
+            provider.gates["POST /jobs"].set()
+            with anyio.fail_after(10):
+                while "cannot be recorded" not in caplog.text:
+                    await anyio.sleep(0.02)
+            assert provider.asked == ["POST /jobs"], "nothing goes on that is not recorded"
+            other.execute("ROLLBACK")
+            other.close()
+            ended = await local.wait(run.id, "", 10)
+    assert ended.status is RunStatus.COMPLETED
+    assert provider.asked == ["POST /jobs", "GET /jobs/{id}"]
+
+
+async def test_a_cancelled_start_leaves_no_run_that_nobody_drives(engine: Open, provider: Provider) -> None:
+    provider.busy = 0
     async with engine() as local:
-        await start(local)
-        await reached.wait()
-        with sqlite3.connect(tmp_path / "runs.sqlite3") as other:
-            other.execute("DROP TABLE runs")
-        other.close()
-        provider.gates["POST /jobs"].set()
-        await anyio.sleep(0.2)
-    assert provider.asked == ["POST /jobs"]
-    assert "stands still until the next start" in caplog.text
+        for _ in range(20):
+            with anyio.CancelScope() as scope:
+                scope.cancel()
+                await start(local)
+        with anyio.fail_after(10):
+            while any(not run.ended for run in await local.newest()):
+                await anyio.sleep(0.02)
+        assert {run.status for run in await local.newest()} == {RunStatus.COMPLETED}
+
+
+async def test_inputs_that_cannot_be_written_start_nothing_and_hurt_nobody(engine: Open, provider: Provider) -> None:
+    provider.busy = 0
+    async with engine() as local:
+        good = await start(local)
+        with pytest.raises(InvalidInputs):
+            await local.start("d1", "flow.yaml", "job", {"x": "half \ud83d a character"})
+        assert (await local.wait(good.id, "", 5)).status is RunStatus.COMPLETED
+        assert [run.id for run in await local.newest()] == [good.id]
+
+
+async def test_a_row_that_cannot_be_read_hides_no_other(engine: Open, provider: Provider, tmp_path: Path) -> None:
+    provider.busy = 0
+    async with engine() as local:
+        ended = await local.wait((await start(local)).id, "", 5)
+        other = await local.wait((await start(local)).id, "", 5)
+    with sqlite3.connect(tmp_path / "runs.sqlite3") as connection:
+        connection.execute("UPDATE runs SET state = '{' WHERE id = ?", (ended.id,))
+    connection.close()
+    async with engine() as local:
+        assert [run.id for run in await local.newest()] == [other.id]
+
+
+async def test_a_run_whose_documents_are_gone_is_failed_and_the_others_go_on(
+    engine: Open, provider: Provider, tmp_path: Path
+) -> None:
+    run = await died(engine, provider, tmp_path, "poll")
+    with sqlite3.connect(tmp_path / "runs.sqlite3") as connection:
+        connection.execute("DELETE FROM programs")
+    connection.close()
+    shelf = Shelf(program())
+    shelf.program = lambda _digest: None  # type: ignore[method-assign]
+    async with engine(shelf=shelf) as local:
+        ended = await local.wait(run.id, "", 5)
+    assert ended.status is RunStatus.FAILED
+    assert ended.outcome is not None
+    assert "not in the store" in str(ended.outcome.error)
+
+
+async def test_a_cancel_that_is_not_taken_is_sent_again(engine: Open, provider: Provider) -> None:
+    provider.cancel = Exchange(status=503, retry_after=0.1)
+    async with engine() as local:
+        run = await polled(local, await start(local))
+        await local.cancel(run.id)
+        with anyio.fail_after(5):
+            while provider.asked.count("POST /jobs/{id}/cancel") < 2:
+                await anyio.sleep(0.02)
+        provider.cancel = Exchange(status=200, body={"status": "cancelled"})
+        ended = await local.wait(run.id, "", 5)
+    assert ended.state.remote == "cancelled"
+
+
+async def test_one_lost_poll_loses_no_job(engine: Open, provider: Provider) -> None:
+    provider.busy = 2
+    provider.lost = 1
+    async with engine() as local:
+        ended = await local.wait((await start(local)).id, "", 10)
+    assert ended.status is RunStatus.COMPLETED
+
+
+async def test_a_start_that_was_not_begun_is_in_no_doubt(engine: Open, provider: Provider, tmp_path: Path) -> None:
+    """The end of the process falls between a start and its first request: nothing was sent, so that it can go on."""
+    provider.busy = 0
+    async with engine() as local:
+        run = await start(local)
+    assert provider.asked == []
+    assert list((tmp_path / "locks").iterdir()) == []
+    async with engine() as local:
+        assert (await local.wait(run.id, "", 5)).status is RunStatus.COMPLETED
+    assert provider.asked == ["POST /jobs", "GET /jobs/{id}"]
+
+
+async def test_a_cancel_before_the_first_request_says_that_nothing_was_started(
+    engine: Open, provider: Provider
+) -> None:
+    async with engine() as local:
+        run = await start(local)
+        await local.cancel(run.id)
+        ended = await local.wait(run.id, "", 5)
+    assert (ended.status, ended.state.remote) == (RunStatus.CANCELLED, "nothing_started")
+    assert provider.asked == []
 
 
 def test_states_of_this_version_are_plain(provider: Provider) -> None:

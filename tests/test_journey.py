@@ -148,28 +148,47 @@ async def test_a_submit_in_flight_at_the_kill_is_in_doubt_and_never_repeated(
     assert [method for method, _, _ in scripted.asked] == ["POST"]
 
 
-async def test_a_submit_in_flight_at_a_signal_is_awaited_and_recorded(scripted: Scripted, tmp_path: Path) -> None:
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+async def test_a_submit_in_flight_at_a_signal_is_awaited_and_recorded(
+    sent: signal.Signals, scripted: Scripted, tmp_path: Path
+) -> None:
     scripted.hold = anyio.Event()
     scripted.replies = [
         JSONResponse({"request_id": "1"}),
         JSONResponse({"status": "COMPLETED"}),
         JSONResponse({"x": 1}),
     ]
-    given = [DOCUMENT, "--server", f"fal={scripted.url}", "--store", tmp_path / "runs.sqlite3", "--wait-seconds", "0.2"]
-    async with http_server(*given) as server, Client(server.mcp) as client:
-        started = (await client.call_tool("fal-queue-inference", inputs(LOOKS))).structured_content
-        assert started is not None
-        await scripted.reached.wait()
-        server.process.terminate()
+    store = tmp_path / "runs.sqlite3"
+    given = [DOCUMENT, "--server", f"fal={scripted.url}", "--store", store, "--wait-seconds", "0.2"]
+    async with http_server(*given) as server:
+        async with Client(server.mcp) as client:
+            started = (await client.call_tool("fal-queue-inference", inputs(LOOKS))).structured_content
+            assert started is not None
+            await scripted.reached.wait()
+        server.process.send_signal(sent)
         with anyio.fail_after(10):
             await server.closed()
         scripted.hold.set()
         with anyio.fail_after(15):
-            await server.process.wait()
+            assert await server.process.wait() == 0
+    assert list(tmp_path.glob("*.owners/*")) == []
     async with http_server(*given) as server, Client(server.mcp) as client:
         ended = await to_the_end(client, started["run_id"])
     assert ended["status"] == "completed"
     assert [method for method, _, _ in scripted.asked] == ["POST", "GET", "GET"]
+
+
+async def test_a_call_that_its_client_cancels_leaves_the_run_going(providers: ServedProviders, tmp_path: Path) -> None:
+    given = serve(providers, tmp_path / "runs.sqlite3", 30)
+    async with Client(stdio(*given)) as client:
+        with anyio.move_on_after(0.02):
+            await client.call_tool("fal-queue-inference", inputs(LOOKS))
+        with anyio.fail_after(20):
+            while not (listed := (await client.call_tool("run_list", {})).structured_content or {}).get("runs"):
+                await anyio.sleep(0.05)
+        ended = await to_the_end(client, listed["runs"][0]["run_id"])
+    assert ended["status"] == "completed"
 
 
 async def test_a_client_that_goes_away_leaves_the_run(providers: ServedProviders, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from jsonschema import Draft202012Validator
 from mcp import Client
@@ -108,6 +109,15 @@ async def called(client: Client, name: str, arguments: dict[str, Any]) -> dict[s
     assert json.loads(result.content[0].text) == envelope  # type: ignore[union-attr]
     Draft202012Validator(ENVELOPE_SCHEMA).validate(envelope)
     assert result.is_error is (envelope["status"] in ("failed", "in_doubt"))
+    return envelope
+
+
+async def busy(client: Client) -> dict[str, Any]:
+    """A run that has been handed back while its job is at work."""
+    envelope = await called(client, "make-thing", {"name": "a"})
+    with anyio.fail_after(10):
+        while "upstream" not in envelope:
+            envelope = await called(client, "run_status", {"run_id": envelope["run_id"], "wait_seconds": 5})
     return envelope
 
 
@@ -241,7 +251,7 @@ async def test_a_submit_without_an_answer_is_in_doubt(connect: Connect, scripted
 async def test_a_long_run_is_handed_back_and_goes_on(connect: Connect, scripted: Scripted) -> None:
     scripted.replies = [made(), *[JSONResponse({"state": "busy"})] * 2, JSONResponse({"state": "ready"})]
     async with connect(wait=0.2) as client:
-        envelope = await called(client, "make-thing", {"name": "a"})
+        envelope = await busy(client)
         assert envelope["status"] == "working"
         assert envelope["run_id"] in envelope["next"]
         assert envelope["upstream"] == {"state": "busy"}
@@ -255,7 +265,7 @@ async def test_a_long_run_is_handed_back_and_goes_on(connect: Connect, scripted:
 async def test_status_waits_for_a_change_no_longer_than_asked(connect: Connect, scripted: Scripted) -> None:
     scripted.replies = [made(), JSONResponse({"state": "busy"})]
     async with connect(wait=0.1) as client:
-        run_id = (await called(client, "make-thing", {"name": "a"}))["run_id"]
+        run_id = (await busy(client))["run_id"]
         envelope = await called(client, "run_status", {"run_id": run_id, "wait_seconds": 0.5})
         assert envelope["status"] == "working"
         assert 0.4 <= envelope["waited_seconds"] < 2
@@ -279,7 +289,7 @@ async def test_progress_rises_and_names_the_step(connect: Connect, scripted: Scr
 async def test_cancel_reaches_the_provider(connect: Connect, scripted: Scripted) -> None:
     scripted.replies = [made(), JSONResponse({"state": "busy"}), JSONResponse({"status": "cancelled"})]
     async with connect(wait=0.3) as client:
-        run_id = (await called(client, "make-thing", {"name": "a"}))["run_id"]
+        run_id = (await busy(client))["run_id"]
         envelope = await called(client, "run_cancel", {"run_id": run_id})
         again = await called(client, "run_cancel", {"run_id": run_id})
     assert envelope["status"] == again["status"] == "cancelled"
@@ -297,7 +307,7 @@ async def test_a_cancel_that_is_too_late_keeps_the_result(connect: Connect, scri
         JSONResponse({"state": "ready"}),
     ]
     async with connect(wait=0.3) as client:
-        run_id = (await called(client, "make-thing", {"name": "a"}))["run_id"]
+        run_id = (await busy(client))["run_id"]
         envelope = await called(client, "run_cancel", {"run_id": run_id})
         assert envelope["remote"] == "already_completed"
         ended = await called(client, "run_status", {"run_id": run_id, "wait_seconds": 10})

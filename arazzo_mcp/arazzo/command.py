@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import TypeAdapter
 
@@ -16,6 +16,10 @@ from arazzo_mcp.arazzo.model import Description, Parameter, RequestBody
 from arazzo_mcp.arazzo.scope import Exchange, Json
 
 Ending = Literal["completed", "failed", "cancelled", "in_doubt"]
+
+
+REPEATABLE: Final = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE", "QUERY"})
+"""Methods whose requests may be sent again (RFC 9110, section 9.2.2: idempotent methods)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,7 @@ _TOKEN = re.compile(
     r"|(?P<word>true|false|null)\b)",
     re.IGNORECASE,
 )
+_NUMERIC = re.compile(r"\s*-?[0-9]{1,300}(\.[0-9]{1,300})?\s*")
 _WORDS: dict[str, Json] = {"true": True, "false": False, "null": None}
 
 ReadOperand = Callable[[str, int], tuple[Operand, int] | None]
@@ -235,7 +236,7 @@ def _is_number(value: Json) -> bool:
 
 
 def _coerced(value: Json) -> Json:
-    return _number(value) if isinstance(value, str) and re.fullmatch(r"\s*-?\d+(\.\d+)?\s*", value) else value
+    return _number(value) if isinstance(value, str) and _NUMERIC.fullmatch(value) else value
 
 
 def _number(text: str) -> int | float:

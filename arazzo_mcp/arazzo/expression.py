@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from jsonpointer import JsonPointer, JsonPointerException
+from jsonpointer import EndOfList, JsonPointer, JsonPointerException
 
 from arazzo_mcp.arazzo.scope import ABSENT, Json, Scope, Value
 
@@ -171,7 +171,8 @@ def point(document: Json, pointer: str) -> Value:
     """The value at an RFC 6901 pointer. A member name that holds dots or brackets is tried as written
     first, then as a path (`#/a.b`, `#/items[0]`)."""
     try:
-        return JsonPointer(pointer).resolve(document)
+        found = JsonPointer(pointer).resolve(document)
+        return ABSENT if isinstance(found, EndOfList) else found
     except (JsonPointerException, TypeError):
         return dig(document, pointer.replace("/", ".")) if re.search(r"[.\[]", pointer) else ABSENT
 
@@ -186,7 +187,7 @@ def dig(value: Json, path: str) -> Value:
 def _member(value: Json, name: str) -> Value:
     if isinstance(value, dict):
         return value.get(name, ABSENT)
-    if isinstance(value, list) and name.isdigit() and int(name) < len(value):
+    if isinstance(value, list) and re.fullmatch(r"[0-9]{1,12}", name) and int(name) < len(value):
         return value[int(name)]
     return ABSENT
 

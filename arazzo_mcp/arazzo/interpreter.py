@@ -13,8 +13,9 @@ from typing import Final
 
 from arazzo_mcp.arazzo.action import decide
 from arazzo_mcp.arazzo.call import arguments_of, body_of
-from arazzo_mcp.arazzo.cancel import cancel_call, remote_of
+from arazzo_mcp.arazzo.cancel import cancel_calls, remote_of, try_again
 from arazzo_mcp.arazzo.command import (
+    REPEATABLE,
     CallOperation,
     CancelRequested,
     Command,
@@ -41,11 +42,25 @@ MOST_FRAMES: Final = 16
 MOST_RETRY_AFTER: Final = 3600.0
 """A provider's Retry-After, in seconds, is believed up to this."""
 
+_PATIENCE: Final = "(no answer)"
+_PATIENT_SECONDS: Final = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+_NOT_NOW: Final = (429, 502, 503, 504)
+_LEAST_SECONDS: Final = 0.1
+"""A `Retry-After: 0` is no invitation to ask a thousand times a second."""
+
 Advance = tuple[State, Command]
 
 
 def advance(program: Program, state: State, event: Event) -> Advance:
     """What a run does next, given what just happened."""
+    try:
+        return _advanced(program, state, event)
+    except RecursionError:
+        why = "workflows call one another without an end and without a request"
+        return state, Done(Outcome("failed", {}, {"type": "too_deep", "step": state.step, "message": why}))
+
+
+def _advanced(program: Program, state: State, event: Event) -> Advance:
     match event:
         case Started(workflow, inputs):
             return _call_workflow(program, state, workflow, inputs, returns="step")
@@ -53,6 +68,8 @@ def advance(program: Program, state: State, event: Event) -> Advance:
             return _after_cancel(program, replace(state, calls=state.calls + 1), exchange)
         case Exchanged(exchange):
             return _after_call(program, _told(state, exchange), exchange)
+        case Woke() if state.cancel:
+            return _cancel(program, state)
         case Woke():
             return _enter(program, state)
         case CancelRequested():
@@ -83,6 +100,11 @@ def _call_workflow(
     if len(state.frames) >= MOST_FRAMES:
         why = f"workflows call one another more than {MOST_FRAMES} deep"
         return _end(program, state, problem(state, "too_deep", why))
+    return _enter(program, _pushed(program, state, workflow_id, inputs, returns=returns))
+
+
+def _pushed(program: Program, state: State, workflow_id: str, inputs: dict[str, Json], *, returns: str) -> State:
+    """At the first step of a workflow, within the present one."""
     workflow = program.description.workflows[workflow_id]
     frame = Frame(
         workflow_id,
@@ -90,7 +112,7 @@ def _call_workflow(
         {**_defaults(workflow), **inputs},
         returns="retry" if returns == "retry" else "step",
     )
-    return _enter(program, replace(state, frames=(*state.frames, frame)))
+    return replace(state, frames=(*state.frames, frame))
 
 
 def _defaults(workflow: Workflow) -> dict[str, Json]:
@@ -103,9 +125,27 @@ def _defaults(workflow: Workflow) -> dict[str, Json]:
 
 
 def _after_call(program: Program, state: State, exchange: Exchange) -> Advance:
-    _, step = _present(program, state)
+    workflow, step = _present(program, state)
+    repeatable = program.targets[workflow.id, step.id].method in REPEATABLE
+    if exchange.failure is not None and exchange.failure.kind != "bind" and repeatable and state.calls > 1:
+        if (patient := _patient(state, step, exchange)) is not None:
+            return patient
+    else:
+        state = state.forgiving(step.id, _PATIENCE)
     verdict = _verdict(step, exchange, _scope(program, state, exchange))
     return _conclude(program, state, verdict, exchange)
+
+
+def _patient(state: State, step: Step, exchange: Exchange) -> Advance | None:
+    """A request without an answer, or an answer of "not now", to something that may be asked again, in a run that has
+    started something already: one lost poll must not lose the job. Asked again a few times, ever more slowly."""
+    taken = state.retries_of(step.id).get(_PATIENCE, 0)
+    if taken >= len(_PATIENT_SECONDS):
+        return None
+    seconds = _PATIENT_SECONDS[taken]
+    if exchange.retry_after is not None:
+        seconds = max(seconds, min(exchange.retry_after, MOST_RETRY_AFTER))
+    return _wait(state.retrying(step.id, _PATIENCE), seconds)
 
 
 def _verdict(step: Step, exchange: Exchange, scope: Scope) -> Verdict:
@@ -140,12 +180,19 @@ def _conclude(
             return _enter(program, state.leaving(step.id, following.id)) if following else _end(program, state)
         case End() if verdict.ok:
             return _end(program, state)
+        case None if _not_now(program, workflow, step, exchange) and (again := _patient(state, step, exchange)):
+            return again
         case None | End():
             return _end(program, state, trouble or failure(state, verdict, exchange))
         case Goto() as goto:
             return _goto(program, state, step, goto, exchange)
         case Retry() as retry:
             return _retry(program, state, step, retry, exchange, succeeded=verdict.ok)
+
+
+def _not_now(program: Program, workflow: Workflow, step: Step, exchange: Exchange) -> bool:
+    target = program.targets.get((workflow.id, step.id))
+    return exchange.status in _NOT_NOW and target is not None and target.method in REPEATABLE
 
 
 def _outputs(step: Step, scope: Scope, ok: bool, child: EndedFrame | None) -> dict[str, Json]:
@@ -175,7 +222,7 @@ def _goto(program: Program, state: State, step: Step, goto: Goto, exchange: Exch
     laps = state.frame.laps
     seconds = program.pace.delay(laps.get(target, 0))
     if exchange.retry_after is not None:
-        seconds = min(exchange.retry_after, MOST_RETRY_AFTER)
+        seconds = max(_LEAST_SECONDS, min(exchange.retry_after, MOST_RETRY_AFTER))
     paced = replace(state.frame, laps={**laps, target: laps.get(target, 0) + 1})
     return _wait(state.with_frame(paced), seconds)
 
@@ -183,15 +230,19 @@ def _goto(program: Program, state: State, step: Step, goto: Goto, exchange: Exch
 def _transfer(
     program: Program, state: State, target: WorkflowId, parameters: tuple[Parameter, ...], exchange: Exchange
 ) -> Advance:
-    """ "goto - A one-way transfer of workflow control": the other workflow takes this one's place and its inputs."""
+    """ "goto - A one-way transfer of workflow control": the other workflow takes this one's place and its inputs.
+    Going to one that was there before is a jump back, and is paced like one."""
     scope = _scope(program, state, exchange)
     try:
         given = {p.name: v for p in parameters if (v := fill(p.value, scope)) is not ABSENT}
     except Unresolved as missing:
         return _end(program, state, problem(state, "unresolved_expression", str(missing)))
     frame = state.frame
-    below = replace(state, frames=state.frames[:-1])
-    return _call_workflow(program, below, target.name, {**frame.inputs, **given}, returns=frame.returns)
+    lap = state.transfers.get(target.name, 0) + (target.name == frame.workflow)
+    transfers = {**state.transfers, target.name: lap + 1}
+    below = replace(state, frames=state.frames[:-1], transfers=transfers)
+    entered = _pushed(program, below, target.name, {**frame.inputs, **given}, returns=frame.returns)
+    return _wait(entered, program.pace.delay(lap - 1)) if lap else _enter(program, entered)
 
 
 def _retry(program: Program, state: State, step: Step, retry: Retry, exchange: Exchange, *, succeeded: bool) -> Advance:
@@ -256,25 +307,37 @@ def _workflow_outputs(workflow: Workflow, scope: Scope) -> dict[str, Json]:
 
 
 def _cancel(program: Program, state: State) -> Advance:
-    """Ask the provider to stop what the run has started, by the first plan whose parameters are known by now."""
+    """Ask the provider to stop what the run has started, as far as what that needs is known by now."""
+    calls = _cancel_calls(program, state)[state.too_late :]
+    if calls:
+        return replace(state, cancel=True, tries=state.tries + 1), calls[0]
+    remote: Remote = "unsupported" if state.calls else "nothing_started"
+    return _cancelled(program, replace(state, cancel=False, remote=remote))
+
+
+def _cancel_calls(program: Program, state: State) -> list[CallOperation]:
+    calls: list[CallOperation] = []
     for frame in reversed(state.frames):
         scope = _scope(program, replace(state, frames=(frame,)))
-        for plan in program.cancels.get(frame.workflow, ()):
-            call = cancel_call(plan, scope)
-            if call is not None:
-                return replace(state, cancel=True), call
-    remote: Remote = "unsupported" if state.calls else "nothing_started"
-    return _cancelled(program, replace(state, remote=remote))
+        workflow = program.description.workflows[frame.workflow]
+        calls += cancel_calls(program.cancels.get(frame.workflow, ()), workflow, frame.step, scope)
+    return calls
 
 
 def _after_cancel(program: Program, state: State, exchange: Exchange) -> Advance:
     """The provider's answer to the cancel. Too late means that the run goes on: its result is paid for."""
+    seconds = try_again(exchange, state.tries)
+    if seconds is not None:
+        return _wait(state, seconds)
     said = message_of(None if exchange.body is ABSENT else exchange.body)
-    remote = remote_of(exchange, said)
     words = exchange.failure.message if exchange.failure else f"{exchange.status} {said}".strip()
     upstream = {**state.upstream, **glimpse(exchange), "cancel": words}
-    state = replace(state, cancel=False, remote=remote, upstream=upstream)
-    return _enter(program, state) if remote == "already_completed" else _cancelled(program, state)
+    state = replace(state, remote=remote_of(exchange), upstream=upstream, tries=0)
+    if state.remote != "already_completed":
+        return _cancelled(program, replace(state, cancel=False, too_late=0))
+    if state.too_late + 1 < len(_cancel_calls(program, state)):
+        return _cancel(program, replace(state, too_late=state.too_late + 1))
+    return _enter(program, replace(state, cancel=False, too_late=0))
 
 
 def _cancelled(program: Program, state: State) -> Advance:

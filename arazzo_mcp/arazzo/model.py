@@ -195,6 +195,15 @@ class Workflow:
                 if isinstance(target, WorkflowId):
                     yield target.name
 
+    def nested(self) -> Iterator[str]:
+        """The ids of the workflows that run within this one: called by a step, or before a retry."""
+        for step in self.steps:
+            if isinstance(step.call, WorkflowId):
+                yield step.call.name
+            for action in (*step.on_success, *step.on_failure):
+                if isinstance(action, Retry) and isinstance(action.first, WorkflowId):
+                    yield action.first.name
+
     def step(self, step_id: str) -> Step:
         """The step with this id; it exists, for every reference was checked when the workflow was parsed."""
         return next(step for step in self.steps if step.id == step_id)

@@ -72,6 +72,18 @@ def _workflows(reader: Reader, data: dict[str, Json]) -> dict[str, Workflow]:
             if not reader.spoiled(name):
                 workflows[name] = found
         reader.workflow = None
+    return _without_endless(reader, _without_dangling(reader, workflows))
+
+
+def _without_endless(reader: Reader, workflows: dict[str, Workflow]) -> dict[str, Workflow]:
+    """Workflows whose steps lead into themselves would call one another for ever."""
+    inside = {name: set(flow.nested()) for name, flow in workflows.items()}
+    for _ in range(len(inside)):
+        inside = {name: called.union(*(inside[one] for one in called)) for name, called in inside.items()}
+    for name in [name for name, called in inside.items() if name in called]:
+        message = f"the steps of workflow {name!r} call it again, without an end."
+        reader.findings.append(Finding("error", "endless-workflows", workflows[name].where, message, "", name))
+        del workflows[name]
     return _without_dangling(reader, workflows)
 
 

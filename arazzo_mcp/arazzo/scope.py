@@ -28,6 +28,20 @@ Value: TypeAlias = Any
 """Json, or ABSENT."""
 
 
+def within(value: Json, depth: int) -> bool:
+    """Whether a value is nested no deeper than `depth`: deeper ones cannot be read back from where they are kept."""
+    level = [value]
+    for _ in range(depth):
+        level = [inner for one in level if isinstance(one, dict | list) for inner in _inner(one)]
+        if not level:
+            return True
+    return False
+
+
+def _inner(value: Json) -> list[Json]:
+    return list(value.values()) if isinstance(value, dict) else list(value)
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """Why a request got no response.

@@ -47,7 +47,8 @@ class State:
     """Where a run is. The last frame is the present one.
 
     calls: requests answered or failed so far; upstream: what the provider last said of the job; cancel: the
-    cancel's own request is under way; remote: what became of it.
+    cancel's own request is under way, tries: how often it has been sent, too_late: calls that came too late; remote:
+    what became of it; transfers: how often control went over to a workflow.
     """
 
     frames: tuple[Frame, ...] = ()
@@ -55,6 +56,9 @@ class State:
     calls: int = 0
     upstream: dict[str, Json] = field(default_factory=dict)
     cancel: bool = False
+    tries: int = 0
+    too_late: int = 0
+    transfers: dict[str, int] = field(default_factory=dict)
     remote: Remote | None = None
     version: int = 1
 
@@ -92,6 +96,14 @@ class State:
         key = f"{step}/{action}"
         retries = {**self.frame.retries, key: self.frame.retries.get(key, 0) + 1}
         return self.with_frame(replace(self.frame, retries=retries))
+
+    def forgiving(self, step: str, action: str) -> State:
+        """The retries of an action forgotten."""
+        key = f"{step}/{action}"
+        if key not in self.frame.retries:
+            return self
+        kept = {name: n for name, n in self.frame.retries.items() if name != key}
+        return self.with_frame(replace(self.frame, retries=kept))
 
     def with_outputs(self, step: str, produced: dict[str, Json]) -> State:
         """With what a step has produced laid over what it had produced before."""

@@ -6,13 +6,17 @@ when repeating it cannot do harm; any other ends the run as `in_doubt`, and is n
 
 from __future__ import annotations
 
+import logging
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import count
 from typing import Final
 
 import anyio
+import anyio.lowlevel
 
 from arazzo_mcp.arazzo.command import (
     CallOperation,
@@ -30,6 +34,9 @@ from arazzo_mcp.arazzo.interpreter import advance
 from arazzo_mcp.arazzo.scope import Exchange, Failure
 from arazzo_mcp.arazzo.state import State
 from arazzo_mcp.engine.run import Perform, Run, Store, may_repeat
+from arazzo_mcp.errors import StoreError
+
+log = logging.getLogger(__name__)
 
 _MAY_HAVE_ARRIVED: Final = ("timeout", "broken")
 
@@ -40,9 +47,11 @@ class Live:
     def __init__(self, run: Run) -> None:
         self.run = run
         self._changed = anyio.Event()
-        self._cancel = run.cancel
+        self._cancelling = run.state.cancel
+        self._cancel = run.cancel and not run.state.cancel
         self._interruptible: anyio.CancelScope | None = None
         self._awaited: anyio.CancelScope | None = None
+        self._deadline = math.inf
 
     def publish(self, run: Run) -> None:
         """The run is here now: tell everybody who waits."""
@@ -56,14 +65,21 @@ class Live:
 
     def request_cancel(self) -> None:
         """Interrupts a wait or a repeatable call; any other call is awaited first, as its answer names the job."""
+        if self._cancelling:
+            return
         self._cancel = True
         if self._interruptible is not None:
             self._interruptible.cancel()
 
     def take_cancel(self) -> bool:
-        """Whether a cancel was requested since this was last asked."""
+        """Whether a cancel was requested that is not under way yet; it is from now on."""
         requested, self._cancel = self._cancel, False
+        self._cancelling = self._cancelling or requested
         return requested
+
+    def cancel_answered(self) -> None:
+        """The provider has answered: from now on another request is another cancel."""
+        self._cancelling = False
 
     @contextmanager
     def interruptible(self) -> Iterator[anyio.CancelScope]:
@@ -78,7 +94,7 @@ class Live:
     @contextmanager
     def awaited(self) -> Iterator[None]:
         """Neither a cancel nor the end of this process cuts the block short, but for `give_up_after`."""
-        with anyio.CancelScope(shield=True) as scope:
+        with anyio.CancelScope(shield=True, deadline=self._deadline) as scope:
             self._awaited = scope
             try:
                 yield
@@ -86,9 +102,10 @@ class Live:
                 self._awaited = None
 
     def give_up_after(self, seconds: float) -> None:
-        """This process is ending: an answer that is still awaited has so many seconds left."""
+        """This process is ending: an answer that is awaited, now or later, has so many seconds left."""
+        self._deadline = anyio.current_time() + seconds
         if self._awaited is not None:
-            self._awaited.deadline = anyio.current_time() + seconds
+            self._awaited.deadline = self._deadline
 
 
 async def drive(live: Live, program: Program, store: Store, perform: Perform) -> None:
@@ -96,13 +113,20 @@ async def drive(live: Live, program: Program, store: Store, perform: Perform) ->
 
     Raises:
         RunLost: another process drives it now.
-        StoreError: it cannot be recorded; nothing that is not recorded has been sent.
+        ValueError: where it is cannot be written as JSON.
     """
     state, command = live.run.state, live.run.command
     while not isinstance(command, Done):
+        if _must_not_be_lost(state, command):
+            await (
+                anyio.lowlevel.checkpoint()
+            )  # a process that is ending starts nothing that it might not see the end of
+        answered = live.run.state.cancel and not state.cancel
         run = _about_to(live.run, state, command)
         if not _is_recorded(live.run, state, command):
-            await _save(store, run, durable=_must_not_be_lost(state, command))
+            await _save(store, run, durable=_must_not_be_lost(state, command), cancel_answered=answered)
+        if answered:
+            live.cancel_answered()
         live.publish(run)
         event = await _happen(live, state, command, perform)
         state, command = _doubt(state, command, event) or advance(program, state, event)
@@ -111,10 +135,18 @@ async def drive(live: Live, program: Program, store: Store, perform: Perform) ->
     live.publish(run)
 
 
-async def _save(store: Store, run: Run, *, durable: bool) -> None:
-    """What has happened is recorded even while this process is ending."""
-    with anyio.CancelScope(shield=True):
-        await store.save(run, durable=durable)
+async def _save(store: Store, run: Run, *, durable: bool, cancel_answered: bool = False) -> None:
+    """What has happened is recorded, even while this process is ending, and however long the store cannot be written:
+    an answer that is known must not be lost, and nothing goes on before it is recorded."""
+    for attempt in count():
+        with anyio.CancelScope(shield=True):
+            try:
+                await store.save(run, durable=durable, cancel_answered=cancel_answered)
+            except StoreError as error:
+                log.error("run %s cannot be recorded and stands still meanwhile: %s", run.id, error)
+            else:
+                return
+        await anyio.sleep(min(0.25 * 2**attempt, 10.0))
 
 
 def recovered(run: Run) -> Run:
@@ -128,10 +160,11 @@ def recovered(run: Run) -> Run:
 
 
 def _about_to(run: Run, state: State, command: Command) -> Run:
+    """The run as it is recorded before a command; a wait that was recorded already keeps its end."""
     now = time.time()
     resumed = isinstance(command, Wait) and command is run.command and run.due is not None
     due = run.due if resumed else now + command.seconds if isinstance(command, Wait) else None
-    return replace(run, state=state, command=command, updated=now, due=due, cancel=run.cancel and not state.remote)
+    return replace(run, state=state, command=command, updated=now, due=due)
 
 
 def _is_recorded(run: Run, state: State, command: Command) -> bool:
@@ -154,7 +187,7 @@ async def _happen(live: Live, state: State, command: Command, perform: Perform) 
     if not state.cancel and live.take_cancel():
         return CancelRequested()
     if isinstance(command, CallOperation) and (state.cancel or not may_repeat(state, command)):
-        return Exchanged(await _awaited_call(live, command, perform))
+        return Exchanged(await _awaited_call(live, state, command, perform))
     event: Event = CancelRequested()
     with live.interruptible() as scope:
         event = await _interrupted_by_cancel(live, command, perform)
@@ -163,9 +196,13 @@ async def _happen(live: Live, state: State, command: Command, perform: Perform) 
     return event
 
 
-async def _awaited_call(live: Live, command: CallOperation, perform: Perform) -> Exchange:
+async def _awaited_call(live: Live, state: State, command: CallOperation, perform: Perform) -> Exchange:
     with live.awaited():
         return await perform(live.run.program, command)
+    if state.cancel:
+        await (
+            anyio.lowlevel.checkpoint()
+        )  # ends here with this process; the request is recorded and sent at the next start
     return Exchange(failure=Failure("broken", "arazzo-mcp ended before the answer came"))
 
 

@@ -21,13 +21,13 @@ import anyio
 from anyio.abc import TaskGroup
 from filelock import FileLock, Timeout
 
-from arazzo_mcp.arazzo.command import Outcome, Program, Started
+from arazzo_mcp.arazzo.command import Done, Outcome, Program, Started, Wait
 from arazzo_mcp.arazzo.interpreter import advance
 from arazzo_mcp.arazzo.scope import Json
 from arazzo_mcp.arazzo.state import State
 from arazzo_mcp.engine.drive import Live, drive, recovered
 from arazzo_mcp.engine.run import Perform, Programs, Run, Store
-from arazzo_mcp.errors import ArazzoMcpError, RunLost, StoreError, UnknownRun
+from arazzo_mcp.errors import ArazzoMcpError, InvalidInputs, RunLost, StoreError, UnknownRun
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ class LocalEngine:
         self._locks.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock.acquire(blocking=False)
         self._tasks = await anyio.create_task_group().__aenter__()
-        await self._take_over()
+        await self._look_after()
         self._tasks.start_soon(self._watch)
         return self
 
@@ -85,7 +85,8 @@ class LocalEngine:
             await self._tasks.__aexit__(None, None, None)
         finally:
             self._lock.release()
-            os.unlink(self._lock.lock_file)
+            with suppress(OSError):  # another process has seen that it is free, and taken it away
+                os.unlink(self._lock.lock_file)
 
     # --- what a run's owner asks
 
@@ -97,6 +98,10 @@ class LocalEngine:
         if known is None:
             raise UnknownRun(f"no program {program}")
         state, command = advance(known, State(), Started(workflow, inputs))
+        if not isinstance(command, Done):
+            command = Wait(
+                state.step, 0.0
+            )  # what stands here has not been asked for yet: no doubt about it after a crash
         now = time.time()
         run = Run(
             f"run_{secrets.token_urlsafe(18)}",
@@ -110,10 +115,17 @@ class LocalEngine:
             now,
             self.owner,
         )
-        await self._store.create(run, self._programs.snapshot(program))
-        log.info("run %s of %s started", run.id, workflow)
-        self._drive(run, known)
+        with anyio.CancelScope(shield=True):  # a call that is cancelled must not leave a run that nobody drives
+            await self._create(run)
+            log.info("run %s of %s started", run.id, workflow)
+            self._drive(run, known)
         return run
+
+    async def _create(self, run: Run) -> None:
+        try:
+            await self._store.create(run, self._programs.snapshot(run.program))
+        except ValueError as error:
+            raise InvalidInputs([f"the inputs cannot be written as JSON: {str(error)[:200]}"]) from None
 
     async def get(self, run_id: str, principal: str = "") -> Run:
         """The run as it is now."""
@@ -154,6 +166,7 @@ class LocalEngine:
         if self._tasks is None:
             raise RuntimeError("LocalEngine is not open: use it in `async with`")
         live = self._live[run.id] = Live(run)
+        self._wake_watchers()
         self._tasks.start_soon(self._to_its_end, live, program)
 
     async def _to_its_end(self, live: Live, program: Program) -> None:
@@ -162,47 +175,58 @@ class LocalEngine:
             log.info("run %s %s", live.run.id, live.run.status)
         except RunLost as lost:
             log.warning("%s", lost)
-        except StoreError as error:
-            log.error("run %s stands still until the next start: %s", live.run.id, error)
         except Exception:
             log.exception("run %s was stopped by a fault of arazzo-mcp", live.run.id)
-            await self._fail(live)
+            live.run = await self._failed(live.run, "arazzo-mcp failed; see its log")
         finally:
             self._live.pop(live.run.id, None)
             live.publish(live.run)
 
-    async def _fail(self, live: Live) -> None:
-        error = {
-            "type": "internal_error",
-            "step": live.run.state.step,
-            "message": "arazzo-mcp failed; see its log",
-        }
-        run = replace(live.run, outcome=Outcome("failed", {}, error), updated=time.time())
-        with suppress(ArazzoMcpError):
-            await self._store.save(run, durable=True)
-            live.run = run
+    async def _failed(self, run: Run, message: str) -> Run:
+        """The run, ended by a fault that is none of the provider's."""
+        error = {"type": "internal_error", "step": run.state.step, "message": message}
+        failed = replace(run, outcome=Outcome("failed", {}, error), updated=time.time())
+        try:
+            await self._store.save(failed, durable=True)
+        except (ArazzoMcpError, ValueError) as problem:
+            log.error("run %s cannot be recorded as failed: %s", run.id, problem)
+            return run
+        return failed
 
     # --- other processes
 
     async def _watch(self) -> None:
         """See what other processes write: cancels of our runs, changes of theirs, and their death."""
-        version, looked = await self._store.version(), time.monotonic()
+        version, looked = -1, time.monotonic()
         while True:
             await anyio.sleep(WATCH_SECONDS)
-            now = await self._store.version()
-            if now != version:
-                version = now
-                await self._notice()
+            try:
+                now = await self._store.version()
+                if now != version:
+                    version = now
+                    await self._notice()
+            except StoreError as error:
+                log.error("other processes cannot be watched meanwhile: %s", error)
             if time.monotonic() - looked >= _TAKE_OVER_SECONDS:
                 looked = time.monotonic()
-                await self._take_over()
+                await self._look_after()
+
+    async def _look_after(self) -> None:
+        """Take over what dead processes have left; what keeps us from it now is tried again."""
+        try:
+            await self._take_over()
+        except StoreError as error:
+            log.error("runs of dead processes cannot be taken over meanwhile: %s", error)
 
     async def _notice(self) -> None:
-        foreign, self._foreign = self._foreign, anyio.Event()
-        foreign.set()
+        self._wake_watchers()
         for run_id in await self._store.cancels(self.owner):
             if live := self._live.get(run_id):
                 live.request_cancel()
+
+    def _wake_watchers(self) -> None:
+        foreign, self._foreign = self._foreign, anyio.Event()
+        foreign.set()
 
     async def _take_over(self, run_id: str | None = None) -> None:
         """Go on with the runs of processes that have died: those of our documents, or the one that is asked for."""
@@ -211,8 +235,9 @@ class LocalEngine:
         documents = None if run_id is not None else self._documents
         for owner in await self._store.owners():
             if owner != self.owner and self._is_dead(owner):
-                for run in await self._store.take(owner, self.owner, documents, run_id):
-                    await self._recover(run)
+                with anyio.CancelScope(shield=True):  # what is taken must be driven
+                    for run in await self._store.take(owner, self.owner, documents, run_id):
+                        await self._recover(run)
 
     def _is_dead(self, owner: str) -> bool:
         """A process that lives holds its lock."""
@@ -221,11 +246,17 @@ class LocalEngine:
             lock.acquire(blocking=False)
         except Timeout:
             return False
+        os.unlink(lock.lock_file)
         lock.release()
         return True
 
     async def _recover(self, run: Run) -> None:
-        program = await self._program(run)
+        try:
+            program = await self._program(run)
+        except (ArazzoMcpError, ValueError) as error:
+            log.error("run %s cannot go on: %s", run.id, error)
+            await self._failed(run, f"the documents that it was started with cannot be read any more: {error}")
+            return
         log.info("run %s of %s taken over at step %s", run.id, run.workflow, run.state.step)
         self._drive(recovered(run), program)
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Protocol
 
-from arazzo_mcp.arazzo.command import CallOperation, Command, Outcome, Program
+from arazzo_mcp.arazzo.command import REPEATABLE, CallOperation, Command, Outcome, Program
 from arazzo_mcp.arazzo.scope import Exchange, Json
 from arazzo_mcp.arazzo.state import State
 
@@ -23,10 +23,6 @@ class RunStatus(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
     IN_DOUBT = "in_doubt"
-
-
-REPEATABLE: Final = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE", "QUERY"})
-"""Methods whose requests may be sent again (RFC 9110, section 9.2.2: idempotent methods)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +95,9 @@ class Store(Protocol):
     async def create(self, run: Run, snapshot: str) -> None:
         """Record a new run and pin its documents."""
 
-    async def save(self, run: Run, *, durable: bool) -> None:
-        """Record where a run is. durable: it must survive a loss of power too."""
+    async def save(self, run: Run, *, durable: bool, cancel_answered: bool = False) -> None:
+        """Record where a run is. durable: it must survive a loss of power too; cancel_answered: the request to cancel
+        it has been answered."""
 
     async def get(self, run_id: str) -> Run | None:
         """The run with this id."""

@@ -8,12 +8,14 @@ power. Keep the file on a local disk: SQLite's locks are not safe on network fil
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import queue
 import sqlite3
 import threading
 import zlib
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -26,6 +28,7 @@ from arazzo_mcp.arazzo.state import STATE_JSON
 from arazzo_mcp.engine.run import Run
 from arazzo_mcp.errors import RunLost, StoreError
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 _OUTCOME: TypeAdapter[Outcome | None] = TypeAdapter(Outcome | None)
 _MOST_AT_ONCE: Final = 500
@@ -61,16 +64,18 @@ class _Work:
 class SqliteStore:
     """The store of `arazzo_mcp.engine.run.Store` on SQLite. An async context manager.
 
-    Raises StoreError from every method when the file cannot be read or written.
+    busy_seconds: how long another process's lock on the file is waited for. Every method raises StoreError when the
+    file cannot be read or written, and ValueError, before anything is done, for a run that cannot be written as JSON.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, busy_seconds: float = 10.0) -> None:
         self.path = path
+        self._busy_seconds = busy_seconds
         self._queue: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 
     async def __aenter__(self) -> SqliteStore:
-        connection = await asyncio.to_thread(_open, self.path)
+        connection = await asyncio.to_thread(_open, self.path, self._busy_seconds)
         self._thread = threading.Thread(target=_serve, args=(connection, self._queue), name="run-store")
         self._thread.start()
         return self
@@ -91,11 +96,13 @@ class SqliteStore:
         self._queue.put(_Work(do, result, loop, durable))
         try:
             return await result
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OverflowError, zlib.error) as error:
             raise StoreError(f"the run store {self.path}: {error}") from error
 
     async def create(self, run: Run, snapshot: str) -> None:
         """Record a new run and pin its documents; an id that is known already changes nothing."""
+
+        row = _row(run)
 
         def do(connection: sqlite3.Connection) -> None:
             known = connection.execute("SELECT 1 FROM programs WHERE digest = ?", (run.program,)).fetchone()
@@ -103,18 +110,19 @@ class SqliteStore:
                 packed = zlib.compress(snapshot.encode())
                 connection.execute("INSERT OR IGNORE INTO programs VALUES (?, ?)", (run.program, packed))
             marks = ", ".join("?" * 14)
-            connection.execute(f"INSERT OR IGNORE INTO runs ({_COLUMNS}) VALUES ({marks})", _row(run))
+            connection.execute(f"INSERT OR IGNORE INTO runs ({_COLUMNS}) VALUES ({marks})", row)
 
         await self._ask(do, durable=True)
 
-    async def save(self, run: Run, *, durable: bool) -> None:
+    async def save(self, run: Run, *, durable: bool, cancel_answered: bool = False) -> None:
         """Record where a run is, unless another process owns it now (RunLost)."""
+        saved = _saved(run)
 
         def do(connection: sqlite3.Connection) -> None:
             changed = connection.execute(
                 "UPDATE runs SET status = ?, state = ?, command = ?, updated = ?, due = ?, outcome = ?,"
                 " cancel = CASE WHEN ? THEN 0 ELSE cancel END WHERE id = ? AND owner = ? AND outcome IS NULL",
-                (*_saved(run), run.state.remote is not None, run.id, run.owner),
+                (*saved, cancel_answered, run.id, run.owner),
             )
             if changed.rowcount != 1:
                 raise RunLost(f"run {run.id} is driven by another process now")
@@ -196,18 +204,26 @@ class SqliteStore:
         return await self._ask(do)
 
     async def _select(self, where: str, values: tuple[Any, ...]) -> list[Run]:
-        def do(connection: sqlite3.Connection) -> list[Run]:
-            return [_run(row) for row in connection.execute(f"SELECT {_COLUMNS} FROM runs {where}", values)]
+        """The runs that can be read; one that cannot is left out, and the log says so."""
 
-        return await self._ask(do)
+        def do(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
+            return connection.execute(f"SELECT {_COLUMNS} FROM runs {where}", values).fetchall()
+
+        runs = []
+        for row in await self._ask(do):
+            try:
+                runs.append(_run(row))
+            except ValueError as error:
+                log.error("run %s cannot be read from %s: %s", row[0], self.path, str(error)[:200])
+        return runs
 
 
-def _open(path: Path) -> sqlite3.Connection:
+def _open(path: Path, busy_seconds: float) -> sqlite3.Connection:
     """The file is its user's alone; its folder is made when there is none."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=busy_seconds)
         connection.execute("PRAGMA journal_mode = WAL")
         _migrate(connection, path)
     except OSError as error:
@@ -257,24 +273,30 @@ def _batch(waiting: queue.SimpleQueue[_Work | None]) -> tuple[list[_Work], bool]
 
 
 def _perform(connection: sqlite3.Connection, batch: list[_Work]) -> None:
-    results: list[tuple[_Work, Any, Exception | None]] = []
+    """One transaction. What fails by itself is undone by itself; what fails the transaction fails all of it."""
     try:
-        level = "FULL" if any(work.durable for work in batch) else "NORMAL"
-        connection.execute(f"PRAGMA synchronous = {level}")
+        connection.execute(f"PRAGMA synchronous = {'FULL' if any(work.durable for work in batch) else 'NORMAL'}")
         connection.execute("BEGIN IMMEDIATE" if len(batch) > 1 or batch[0].durable else "BEGIN")
-        for work in batch:
-            try:
-                results.append((work, work.do(connection), None))
-            except RunLost as lost:
-                results.append((work, None, lost))
+        results = [_perform_one(connection, work) for work in batch]
         connection.execute("COMMIT")
-    except (sqlite3.Error, ValueError) as error:
-        if connection.in_transaction:
+    except Exception as error:  # noqa: BLE001  (the thread must live: every run of this process waits for it)
+        with suppress(sqlite3.Error):
             connection.execute("ROLLBACK")
-        failure = error if isinstance(error, sqlite3.Error) else sqlite3.DataError(str(error))
-        results = [(work, None, failure) for work in batch]
-    for work, value, failed in results:
+        results = [(None, error)] * len(batch)
+    for work, (value, failed) in zip(batch, results, strict=True):
         _answer(work, value, failed)
+
+
+def _perform_one(connection: sqlite3.Connection, work: _Work) -> tuple[Any, Exception | None]:
+    connection.execute("SAVEPOINT one")
+    try:
+        result = work.do(connection)
+    except Exception as error:  # noqa: BLE001  (handed to who asked)
+        connection.execute("ROLLBACK TO one")
+        return None, error
+    finally:
+        connection.execute("RELEASE one")
+    return result, None
 
 
 def _answer(work: _Work, value: Any, error: Exception | None) -> None:
@@ -285,7 +307,7 @@ def _answer(work: _Work, value: Any, error: Exception | None) -> None:
             else:
                 work.result.set_exception(error)
 
-    if not work.loop.is_closed():
+    with suppress(RuntimeError):  # the loop is closed: nobody waits any more
         work.loop.call_soon_threadsafe(answer)
 
 

@@ -13,10 +13,9 @@ from typing import Final
 import mcp.types as t
 from jsonschema import Draft202012Validator
 
-from arazzo_mcp.arazzo.command import Program
+from arazzo_mcp.arazzo.command import REPEATABLE, Program
 from arazzo_mcp.arazzo.model import Workflow
 from arazzo_mcp.arazzo.scope import Json
-from arazzo_mcp.engine.run import REPEATABLE
 from arazzo_mcp.errors import InvalidInputs, UnknownWorkflow
 from arazzo_mcp.findings import did_you_mean
 from arazzo_mcp.server.envelope import ENVELOPE_SCHEMA

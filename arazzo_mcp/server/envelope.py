@@ -72,16 +72,21 @@ def _next(run: Run, *, cancelling: bool) -> str:
 
 def _bounded(outputs: dict[str, Json], run_id: str) -> dict[str, Json]:
     """Outputs that a message cannot carry are named with their size instead."""
-    if len(json.dumps(outputs, ensure_ascii=False)) <= MOST_BYTES:
+    sizes = {name: _size(value) for name, value in outputs.items()}
+    if sum(sizes.values()) <= MOST_BYTES:
         return outputs
-    bounded = {}
-    for name, value in outputs.items():
-        size = len(json.dumps(value, ensure_ascii=False))
-        too_large = size > MOST_BYTES // max(1, len(outputs))
-        bounded[name] = (
-            f"{size} bytes, too large for a message: see `arazzo-mcp runs show {run_id}`" if too_large else value
-        )
-    return bounded
+    room = MOST_BYTES // len(outputs)
+    return {
+        name: value
+        if sizes[name] <= room
+        else f"{sizes[name]} bytes, too large for a message: see `arazzo-mcp runs show {run_id}`"
+        for name, value in outputs.items()
+    }
+
+
+def _size(value: Json) -> int:
+    """Bytes in a message, where the text of the result is JSON within JSON."""
+    return len(json.dumps(json.dumps(value, ensure_ascii=False), ensure_ascii=False).encode())
 
 
 def result(run: Run, waited: float, *, cancelling: bool = False) -> t.CallToolResult:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
+import socket
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import CancelledError
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any, Final, cast
 
 import anyio
@@ -24,9 +26,12 @@ from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
 from starlette.types import Receive, Scope, Send
 
+from arazzo_mcp.errors import UsageError
 from arazzo_mcp.server.tools import ArazzoServer
 
-GRACE_SECONDS: Final = 5
+log = logging.getLogger(__name__)
+
+GRACE_SECONDS: Final = 1
 LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
 
@@ -34,12 +39,19 @@ async def serve_stdio(server: ArazzoServer) -> None:
     """Serve one client on stdin and stdout until it closes them, or a signal comes."""
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_end_on_signal, tasks.cancel_scope)
+        await _session(server)
+        tasks.cancel_scope.cancel()
+
+
+async def _session(server: ArazzoServer) -> None:
+    try:
         async with (
             _Lines(os.dup(0)) as lines,
             stdio_server(stdin=cast("anyio.AsyncFile[str]", lines)) as (read, write),
         ):
             await server.run(read, write, server.create_initialization_options())
-        tasks.cancel_scope.cancel()
+    except* (BrokenPipeError, anyio.BrokenResourceError, anyio.ClosedResourceError) as gone:
+        log.debug("the client is gone: %s", gone)
 
 
 async def _end_on_signal(scope: anyio.CancelScope) -> None:
@@ -124,29 +136,44 @@ async def _health(_request: Request) -> JSONResponse:
 
 
 class _HttpServer(uvicorn.Server):
-    """uvicorn that says when it listens."""
+    """uvicorn that says when it listens, and returns on a signal instead of ending the process with it: what is around
+    it has runs to bring to rest."""
 
-    def __init__(self, config: uvicorn.Config, task_status: TaskStatus[int]) -> None:
+    def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
         super().__init__(config)
-        self._task_status = task_status
+        self._started = started
 
-    async def startup(self, sockets: Any = None) -> None:
-        """As uvicorn's; then the port is known."""
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn's; then it listens."""
         await super().startup(sockets)
-        if self.servers:
-            self._task_status.started(self.servers[0].sockets[0].getsockname()[1])
+        self._started()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """uvicorn raises a signal again when it has shut down; here the process goes on to end by itself."""
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 async def serve_http(
     server: ArazzoServer, host: str, port: int, *, task_status: TaskStatus[int] = anyio.TASK_STATUS_IGNORED
 ) -> None:
-    """Serve any number of clients over HTTP until a signal comes. Port 0 takes a free one; started with the port."""
+    """Serve any number of clients over HTTP until a signal comes. Port 0 takes a free one; started with the port.
+
+    Raises:
+        UsageError: the address cannot be listened on.
+    """
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listening = socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise UsageError(f"{host}:{port} cannot be listened on: {error.strerror}. Choose another --port.") from None
     config = uvicorn.Config(
-        http_app(server, host),
-        host=host,
-        port=port,
-        log_level="warning",
-        access_log=False,
-        timeout_graceful_shutdown=GRACE_SECONDS,
+        http_app(server, host), log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE_SECONDS
     )
-    await _HttpServer(config, task_status).serve()
+    bound = listening.getsockname()[1]
+    await _HttpServer(config, lambda: task_status.started(bound)).serve(sockets=[listening])
