@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from arazzo_mcp.arazzo.scope import ABSENT, Json, Value
 
@@ -58,11 +59,12 @@ Condition = Comparison[Operand] | Truth[Operand] | Not[Operand] | All[Operand] |
 _TOKEN = re.compile(
     r"\s*(?:(?P<operator>&&|\|\||==|!=|<=|>=|<|>|!|\(|\))"
     r"|(?P<string>'(?:[^']|'')*'|\"(?:[^\"\\]|\\.)*\")"
-    r"|(?P<number>-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)(?![\w.])"
+    r"|(?P<number>-?\d{1,300}(?:\.\d{1,300})?(?:[eE][+-]?\d{1,4})?)(?![\w.])"
     r"|(?P<word>true|false|null)\b)",
     re.IGNORECASE,
 )
-_NUMERIC = re.compile(r"\s*-?[0-9]{1,300}(\.[0-9]{1,300})?\s*")
+_NUMERIC = re.compile(r"\s*-?[0-9]{1,300}(\.[0-9]{1,300})?([eE][+-]?[0-9]{1,4})?\s*")
+_MOST_NESTED: Final = 64
 _WORDS: dict[str, Json] = {"true": True, "false": False, "null": None}
 
 ReadOperand = Callable[[str, int], tuple[Operand, int] | None]
@@ -82,7 +84,7 @@ class _Parser(Generic[Operand]):
     """Recursive descent: or > and > not > comparison > operand."""
 
     def __init__(self, text: str, read_operand: ReadOperand[Operand]) -> None:
-        self.text, self.at, self.read_operand = text, 0, read_operand
+        self.text, self.at, self.read_operand, self.depth = text, 0, read_operand, 0
 
     def parse(self) -> Condition[Operand]:
         condition = self._either()
@@ -104,15 +106,25 @@ class _Parser(Generic[Operand]):
 
     def _term(self) -> Condition[Operand]:
         if self._take("!"):
-            return Not(self._term())
+            with self._nested():
+                return Not(self._term())
         if self._take("("):
-            inner = self._either()
+            with self._nested():
+                inner = self._either()
             if not self._take(")"):
                 raise self._error("expected ')'")
             return inner
         left = self._operand()
         operator = self._take("==", "!=", "<=", ">=", "<", ">")
         return Comparison(left, operator, self._operand()) if operator else Truth(left)
+
+    @contextmanager
+    def _nested(self) -> Iterator[None]:
+        self.depth += 1
+        if self.depth > _MOST_NESTED:
+            raise self._error(f"nested more than {_MOST_NESTED} deep")
+        yield
+        self.depth -= 1
 
     def _operand(self) -> Constant | Operand:
         token = _TOKEN.match(self.text, self.at)
@@ -217,7 +229,9 @@ def _ordered(left: Json, operator: str, right: Json, *, loose: bool) -> bool:
     if loose:
         left, right = _coerced(left), _coerced(right)
     if isinstance(left, str) and isinstance(right, str):
-        return _ORDER[operator]((left.casefold() > right.casefold()) - (left.casefold() < right.casefold()))
+        if loose:
+            left, right = left.casefold(), right.casefold()
+        return _ORDER[operator]((left > right) - (left < right))
     if _is_number(left) and _is_number(right):
         return _ORDER[operator]((left > right) - (left < right))
     return False

@@ -89,8 +89,8 @@ class Context:
             report(path, "undeclared-name", f"{expression.text}: {message}", hint)
 
     def _unknown_input(self, expression: Expression) -> tuple[str, str, str] | None:
-        name = expression.names[0]
-        if _declared(name, self.names.inputs):
+        name = expression.names[0] if expression.names else ""
+        if not name or _declared(name, self.names.inputs):
             return None
         return (
             "warning",
@@ -114,11 +114,11 @@ class Context:
     def condition_text(self, text: str, path: Path) -> Literal | Text:
         """A regex or jsonpath condition, in which expressions may stand in braces."""
         compiled = compile_text(text, self.names)
-        if isinstance(compiled, Expression):
-            return Text((compiled,))
         for expression in expressions_of(compiled):
             self.check(expression, path)
-        return compiled
+        if _bare_inside(compiled):
+            self.reader.tolerate(path, "bare-expression", repr(text)[:80])
+        return Text((compiled,)) if isinstance(compiled, Expression) else compiled
 
 
 def context_of(

@@ -6,6 +6,8 @@ Arazzo 1.1.0, "Criterion Object": "all conditions MUST evaluate to pass"; "if a 
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -13,7 +15,7 @@ from functools import lru_cache
 import regex
 
 from arazzo_mcp.arazzo.condition import holds, operands
-from arazzo_mcp.arazzo.expression import Unresolved, as_text, evaluate, fill
+from arazzo_mcp.arazzo.expression import Literal, Text, Unresolved, as_text, evaluate, fill
 from arazzo_mcp.arazzo.model import Criterion, JsonPathCriterion, RegexCriterion, SimpleCriterion
 from arazzo_mcp.arazzo.scope import ABSENT, Json, Scope, Value
 from arazzo_mcp.arazzo.selector import SelectorSyntaxError, compile_jsonpath
@@ -71,15 +73,36 @@ def _on_context(criterion: RegexCriterion | JsonPathCriterion, scope: Scope, tes
         return Verdict(False, criterion.text, seen, f"{criterion.context.text} has no value")
     text = criterion.pattern if isinstance(criterion, RegexCriterion) else criterion.query
     try:
-        return test(criterion.text, str(fill(text, scope)), context, seen)
+        return test(criterion.text, _condition_text(text, scope), context, seen)
     except Unresolved as missing:
         return Verdict(False, criterion.text, seen, str(missing))
+
+
+def _condition_text(text: Literal | Text, scope: Scope) -> str:
+    """The condition with its expressions rendered as text. One without braces and outside quotes stands for a value:
+    a string becomes a JSON string."""
+    if isinstance(text, Literal):
+        return str(text.value)
+    written = ""
+    for part in text.parts:
+        if isinstance(part, str):
+            written += part
+        else:
+            shown = str(fill(Text((part,)), scope))
+            is_value = part.bare and not _quoted(written) and isinstance(evaluate(part, scope), str)
+            written += json.dumps(shown) if is_value else shown
+    return written
+
+
+def _quoted(text: str) -> bool:
+    """Whether what follows a text stands within quotes."""
+    return bool(re.search(r"""['"]""", re.sub(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""", "", text)))
 
 
 def _regex(name: str, pattern: str, context: Json, seen: dict[str, Json]) -> Verdict:
     try:
         found = _compiled(pattern).search(as_text(context), timeout=REGEX_SECONDS)
-    except regex.error as error:
+    except (regex.error, RecursionError, OverflowError) as error:
         return Verdict(False, name, seen, f"not a regular expression: {error}")
     except TimeoutError:
         return Verdict(False, name, seen, f"the pattern took longer than {REGEX_SECONDS} s")

@@ -17,14 +17,16 @@ from dataclasses import dataclass, field, replace
 from jsonpointer import EndOfList, JsonPointer, JsonPointerException
 
 from arazzo_mcp.arazzo.scope import ABSENT, Json, Scope, Value
+from arazzo_mcp.arazzo.selector import pick
 
 _TOKEN = r"[A-Za-z0-9!#$%&'*+\-.^_`|~]+"
 _EXPRESSION = re.compile(
     r"\$(?:(?P<bare>url|method|statusCode|self)"
+    r"|(?P<all>inputs)(?![^#])"
     r"|(?P<root>inputs|outputs|steps|workflows|sourceDescriptions|components)\.(?P<rest>[^\s#{}][^#{}]*)"
     r"|(?P<message>request|response)\.(?:"
     rf"(?P<header>headers?)\.(?P<token>{_TOKEN})|(?P<place>query|path)\.(?P<name>[^{{}}]+)"
-    r"|(?P<body>body)(?P<dotted>(?:\.[^#{}\s]+|\[[^\]{}]*\])*)))"
+    r"|(?P<body>body)(?P<dotted>(?:\.[^#{}\s.\[\]]+|\[[^\]{}]*\])*)))"
     r"(?:#(?P<pointer>[^{}]*))?$"
 )
 _EMBEDDED = re.compile(r"\{(\$[^{}]+)\}")
@@ -92,7 +94,16 @@ class Members:
     members: tuple[tuple[str, Template], ...]
 
 
-Template = Literal | Expression | Text | Items | Members
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """Selector Object: a part of what an expression gives. kind: `jsonpath`, `jsonpointer`, or not served."""
+
+    context: Expression
+    selector: str
+    kind: str
+
+
+Template = Literal | Expression | Text | Items | Members | Selected
 
 
 def parse_expression(text: str) -> Expression | None:
@@ -103,6 +114,8 @@ def parse_expression(text: str) -> Expression | None:
     pointer = _pointer(match["pointer"])
     if match["bare"]:
         return None if pointer is not None else Expression(text, match["bare"])
+    if match["all"]:
+        return Expression(text, match["all"], (), pointer)
     if match["root"]:
         names = _SPLIT.get(match["root"], _whole)(match["rest"])
         return Expression(text, match["root"], names, pointer) if names else None
@@ -246,7 +259,7 @@ _EVALUATE: dict[str, Callable[[tuple[str, ...], Scope], Value]] = {
     "method": lambda _names, scope: scope.exchange.method or ABSENT,
     "statusCode": _status,
     "self": lambda _names, scope: scope.self_uri or ABSENT,
-    "inputs": lambda names, scope: named(scope.inputs, names[0]),
+    "inputs": lambda names, scope: named(scope.inputs, names[0]) if names else dict(scope.inputs),
     "outputs": lambda names, scope: named(scope.outputs, names[0]),
     "steps": _of_steps,
     "workflows": _of_workflows,
@@ -264,10 +277,22 @@ def compile_template(value: Json, names: Names) -> Template:
     if isinstance(value, list):
         items = tuple(compile_template(item, names) for item in value)
         return Literal(value) if all(isinstance(item, Literal) for item in items) else Items(items)
+    if isinstance(value, dict) and (selected := _selected(value)):
+        return selected
     if isinstance(value, dict):
         members = tuple((str(key), compile_template(item, names)) for key, item in value.items())
         return Literal(value) if all(isinstance(item, Literal) for _, item in members) else Members(members)
     return Literal(value)
+
+
+def _selected(node: dict[str, Json]) -> Selected | None:
+    if node.keys() != {"context", "selector", "type"}:
+        return None
+    context, selector, kind = node["context"], node["selector"], node["type"]
+    if isinstance(kind, dict):
+        kind = f"{kind.get('type')} {kind.get('version')}".removesuffix(" rfc9535").removesuffix(" rfc6901")
+    expression = parse_expression(context) if isinstance(context, str) else None
+    return Selected(expression, str(selector), str(kind)) if expression else None
 
 
 def compile_text(text: str, names: Names) -> Literal | Expression | Text:
@@ -282,9 +307,12 @@ def compile_text(text: str, names: Names) -> Literal | Expression | Text:
 
 
 def _is_whole(expression: Expression, names: Names) -> bool:
-    """`$inputs.a and $inputs.b` parses by its first root, but is a text: names hold no blanks unless declared."""
-    tail = expression.names[-1] if expression.names else ""
-    return not re.search(r"\s", tail) or tail in names.inputs
+    """`$inputs.a and $inputs.b` and `$inputs.a/$inputs.b` parse by their first root, but are texts: after a declared
+    name stands a path, a pointer or nothing; any other name holds no blanks."""
+    end = bare_end(expression.text, 0, names)
+    if end is None:
+        return not re.search(r"\s", expression.names[-1] if expression.names else "")
+    return bool(re.fullmatch(r"(?:[.\[][^\s$]*)?(?:#.*)?", expression.text[end:]))
 
 
 def _parts(text: str, names: Names) -> Iterator[str | Expression]:
@@ -303,7 +331,8 @@ def _bare_parts(text: str, names: Names) -> Iterator[str | Expression]:
     for match in _BARE.finditer(text):
         end = bare_end(text, match.start(), names)
         if end is not None and match.start() >= at and (found := parse_expression(text[match.start() : end])):
-            yield text[at : match.start()]
+            if at < match.start():
+                yield text[at : match.start()]
             yield replace(found, bare=True)
             at = end
     if at < len(text):
@@ -346,6 +375,9 @@ def fill(template: Template, scope: Scope) -> Value:
             return value
         case Expression():
             return evaluate(template, scope)
+        case Selected(context, selector, kind):
+            value = evaluate(context, scope)
+            return value if value is ABSENT or kind not in SELECTORS else SELECTORS[kind](value, selector)
         case Text(parts):
             return "".join(part if isinstance(part, str) else _shown(part, scope) for part in parts)
         case Items(items):
@@ -353,6 +385,9 @@ def fill(template: Template, scope: Scope) -> Value:
         case Members(members):
             filled = ((name, fill(item, scope)) for name, item in members)
             return {name: value for name, value in filled if value is not ABSENT}
+
+
+SELECTORS: dict[str, Callable[[Json, str], Value]] = {"jsonpath": pick, "jsonpointer": point}
 
 
 def _shown(expression: Expression, scope: Scope) -> str:
@@ -372,6 +407,8 @@ def expressions_of(template: Template) -> Iterator[Expression]:
     match template:
         case Expression():
             yield template
+        case Selected(context, _, _):
+            yield context
         case Text(parts):
             yield from (part for part in parts if isinstance(part, Expression))
         case Items(items):

@@ -8,6 +8,7 @@ store. Sections of Arazzo 1.1.0 are named where a rule comes from.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
@@ -85,7 +86,7 @@ def _enter(program: Program, state: State) -> Advance:
     scope = _scope(program, state)
     try:
         if isinstance(step.call, WorkflowId):
-            inputs = {p.name: v for p in step.parameters if (v := fill(p.value, scope)) is not ABSENT}
+            inputs = _given(step.parameters, scope)
             return _call_workflow(program, state, step.call.name, inputs, returns="step")
         arguments = arguments_of(step.parameters, scope)
         body = body_of(step.body, scope)
@@ -95,12 +96,19 @@ def _enter(program: Program, state: State) -> Advance:
 
 
 def _call_workflow(
-    program: Program, state: State, workflow_id: str, inputs: dict[str, Json], *, returns: str
+    program: Program,
+    state: State,
+    workflow_id: str,
+    inputs: dict[str, Json],
+    *,
+    returns: str,
+    after: float | None = None,
 ) -> Advance:
     if len(state.frames) >= MOST_FRAMES:
         why = f"workflows call one another more than {MOST_FRAMES} deep"
         return _end(program, state, problem(state, "too_deep", why))
-    return _enter(program, _pushed(program, state, workflow_id, inputs, returns=returns))
+    state = _pushed(program, state, workflow_id, inputs, returns=returns)
+    return _enter(program, state) if after is None else _wait(state, after)
 
 
 def _pushed(program: Program, state: State, workflow_id: str, inputs: dict[str, Json], *, returns: str) -> State:
@@ -113,6 +121,11 @@ def _pushed(program: Program, state: State, workflow_id: str, inputs: dict[str, 
         returns="retry" if returns == "retry" else "step",
     )
     return replace(state, frames=(*state.frames, frame))
+
+
+def _given(parameters: Iterable[Parameter], scope: Scope) -> dict[str, Json]:
+    """ "all parameters map to workflow inputs"."""
+    return {p.name: v for p in parameters if (v := fill(p.value, scope)) is not ABSENT}
 
 
 def _defaults(workflow: Workflow) -> dict[str, Json]:
@@ -130,7 +143,7 @@ def _after_call(program: Program, state: State, exchange: Exchange) -> Advance:
     if exchange.failure is not None and exchange.failure.kind != "bind" and repeatable and state.calls > 1:
         if (patient := _patient(state, step, exchange)) is not None:
             return patient
-    else:
+    elif exchange.status not in _NOT_NOW:
         state = state.forgiving(step.id, _PATIENCE)
     verdict = _verdict(step, exchange, _scope(program, state, exchange))
     return _conclude(program, state, verdict, exchange)
@@ -171,7 +184,8 @@ def _conclude(
     produced = _outputs(step, _scope(program, state, exchange, child), verdict.ok, child)
     state = state.with_outputs(step.id, produced)
     if verdict.ok and state.frame.back is not None:
-        return _enter(program, state.at(state.frame.back, back=None))
+        here, _, rest = state.frame.back.partition("/")
+        return _enter(program, state.leaving(step.id, here).at(here, back=rest or None))
     scope = _scope(program, state, exchange, child)
     actions = step.on_success if verdict.ok else step.on_failure
     match decide(actions, scope, state.retries_of(step.id)):
@@ -220,11 +234,15 @@ def _goto(program: Program, state: State, step: Step, goto: Goto, exchange: Exch
     if workflow.position(target) > workflow.position(step.id):
         return _enter(program, state)
     laps = state.frame.laps
-    seconds = program.pace.delay(laps.get(target, 0))
-    if exchange.retry_after is not None:
-        seconds = max(_LEAST_SECONDS, min(exchange.retry_after, MOST_RETRY_AFTER))
+    seconds = _paced(program, laps.get(target, 0), exchange)
     paced = replace(state.frame, laps={**laps, target: laps.get(target, 0) + 1})
     return _wait(state.with_frame(paced), seconds)
+
+
+def _paced(program: Program, lap: int, exchange: Exchange) -> float:
+    if exchange.retry_after is not None:
+        return max(_LEAST_SECONDS, min(exchange.retry_after, MOST_RETRY_AFTER))
+    return program.pace.delay(lap)
 
 
 def _transfer(
@@ -234,15 +252,17 @@ def _transfer(
     Going to one that was there before is a jump back, and is paced like one."""
     scope = _scope(program, state, exchange)
     try:
-        given = {p.name: v for p in parameters if (v := fill(p.value, scope)) is not ABSENT}
+        given = _given(parameters, scope)
     except Unresolved as missing:
         return _end(program, state, problem(state, "unresolved_expression", str(missing)))
     frame = state.frame
-    lap = state.transfers.get(target.name, 0) + (target.name == frame.workflow)
-    transfers = {**state.transfers, target.name: lap + 1}
-    below = replace(state, frames=state.frames[:-1], transfers=transfers)
+    transfers = {frame.workflow: 0} | state.transfers
+    back, lap = target.name in transfers, transfers.get(target.name, 0)
+    transfers[target.name] = lap + back
+    left = {**state.left, frame.workflow: frame}
+    below = replace(state, frames=state.frames[:-1], transfers=transfers, left=left)
     entered = _pushed(program, below, target.name, {**frame.inputs, **given}, returns=frame.returns)
-    return _wait(entered, program.pace.delay(lap - 1)) if lap else _enter(program, entered)
+    return _wait(entered, _paced(program, lap, exchange)) if back else _enter(program, entered)
 
 
 def _retry(program: Program, state: State, step: Step, retry: Retry, exchange: Exchange, *, succeeded: bool) -> Advance:
@@ -255,9 +275,15 @@ def _retry(program: Program, state: State, step: Step, retry: Retry, exchange: E
         seconds = min(exchange.retry_after, MOST_RETRY_AFTER)
     match retry.first:
         case StepId(name) if name != step.id:
-            return _wait(state.at(name, back=None if succeeded else step.id), seconds)
+            back = "/".join(filter(None, (step.id, state.frame.back)))
+            return _wait(state.at(name, back=None if succeeded else back), seconds)
         case WorkflowId(name):
-            return _call_workflow(program, state, name, dict(state.frame.inputs), returns="retry")
+            try:
+                given = _given(retry.parameters, _scope(program, state, exchange))
+            except Unresolved as missing:
+                return _end(program, state, problem(state, "unresolved_expression", str(missing)))
+            inputs = {**state.frame.inputs, **given}
+            return _call_workflow(program, state, name, inputs, returns="retry", after=seconds)
         case _:
             return _wait(state, seconds)
 
@@ -317,7 +343,7 @@ def _cancel(program: Program, state: State) -> Advance:
 
 def _cancel_calls(program: Program, state: State) -> list[CallOperation]:
     calls: list[CallOperation] = []
-    for frame in reversed(state.frames):
+    for frame in (*reversed(state.frames), *reversed(state.left.values())):
         scope = _scope(program, replace(state, frames=(frame,)))
         workflow = program.description.workflows[frame.workflow]
         calls += cancel_calls(program.cancels.get(frame.workflow, ()), workflow, frame.step, scope)

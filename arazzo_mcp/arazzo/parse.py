@@ -34,14 +34,16 @@ def parse(document: Document) -> tuple[Description | None, list[Finding]]:
     if not SERVED_VERSIONS.fullmatch(version):
         reader.warn(("arazzo",), "unknown-version", f"version {version} is read as 1.1.0.")
     info = reader.mapping(data.get("info"), ("info",), "'info'")
-    return Description(
+    description = Description(
         version,
         str(info.get("title", "")),
         reader.text(data, "$self", ()) or None,
         {source.name: source for source in _sources(reader, data)},
         _workflows(reader, data),
         reader.where(()),
-    ), reader.findings
+    )
+    # what stands at the workflow is read once for each of its steps
+    return description, list(dict.fromkeys(reader.findings))
 
 
 def _sources(reader: Reader, data: dict[str, Json]) -> Iterator[Source]:
@@ -55,14 +57,20 @@ def _sources(reader: Reader, data: dict[str, Json]) -> Iterator[Source]:
 
 
 def _workflows(reader: Reader, data: dict[str, Json]) -> dict[str, Workflow]:
-    items = enumerate(reader.items(data, "workflows", ()))
-    nodes = [(at, reader.mapping(node, ("workflows", at), "a workflow")) for at, node in items]
-    if not nodes:
+    items = reader.items(data, "workflows", ())
+    nodes: list[tuple[int, dict[str, Json]]] = []
+    for at, value in enumerate(items):
+        reader.workflow = f"workflows[{at}]"  # an error that names no workflow spoils the whole document
+        node = reader.mapping(value, ("workflows", at), "a workflow")
+        nodes += [(at, node)] if isinstance(value, dict) else []
+    reader.workflow = None
+    if not items:
         reader.error((), "no-workflows", "the description has no workflows.")
     outputs = {str(node.get("workflowId")): keys(node.get("outputs")) for _, node in nodes}
     workflows: dict[str, Workflow] = {}
     for at, node in nodes:
         path: Path = ("workflows", at)
+        reader.workflow = f"workflows[{at}]"
         name = reader.text(node, "workflowId", path, required=True)
         if name in workflows:
             reader.error(path, "duplicate-workflow", f"workflowId {name!r} is used twice; the first one is served.")
@@ -92,7 +100,7 @@ def _without_dangling(reader: Reader, workflows: dict[str, Workflow]) -> dict[st
     while dangling := [(w, called) for w in workflows.values() for called in w.calls() if called not in workflows]:
         for workflow, called in dangling:
             message = f"there is no workflow {called!r} that can be served."
-            hint = did_you_mean(called, workflows)
+            hint = did_you_mean(called, workflows.keys() - {workflow.id})
             reader.findings.append(Finding("error", "unknown-workflow", workflow.where, message, hint, workflow.id))
             workflows.pop(workflow.id, None)
     return workflows

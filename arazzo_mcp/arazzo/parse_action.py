@@ -34,8 +34,11 @@ def _action(context: Context, value: Json, component: str, path: Path, at: int) 
         return None
     name = reader.text(node, "name", path)
     if not name:
-        name = f"{component}[{at}]"
+        name = f"{path[-2]}[{at}]"
         reader.tolerate(path, "unnamed-action", "the action has no name")
+    if "condition" in node and "criteria" not in node:
+        reader.tolerate(path, "action-condition", f"action {name!r} has a 'condition'")
+        node = {**node, "criteria": [{key: node[key] for key in ("condition", "context") if key in node}]}
     kind = reader.text(node, "type", path, required=True)
     if kind == "retry" and component == "successActions":
         reader.tolerate(path, "success-retry", f"action {name!r} is a retry on success")

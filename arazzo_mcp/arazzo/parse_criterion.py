@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from arazzo_mcp.arazzo.condition import ConditionSyntaxError, operands, parse_condition
 from arazzo_mcp.arazzo.context import Context
-from arazzo_mcp.arazzo.expression import Expression, Literal, parse_expression
+from arazzo_mcp.arazzo.expression import Expression, Literal, Text, parse_expression
 from arazzo_mcp.arazzo.model import Criterion, JsonPathCriterion, RegexCriterion, SimpleCriterion
 from arazzo_mcp.arazzo.reader import Path
 from arazzo_mcp.arazzo.scope import Json
@@ -30,6 +30,7 @@ def _criterion(context: Context, value: Json, path: Path) -> Criterion | None:
     kind = node.get("type") or "simple"
     if isinstance(kind, dict):
         kind = f"{kind.get('type')} {kind.get('version')}"
+    kind = str(kind)
     read = _CRITERIA.get(kind.removesuffix(" rfc9535"))
     if read is None:
         hint = did_you_mean(kind, _CRITERIA)
@@ -58,11 +59,13 @@ def _regex(context: Context, text: str, node: dict[str, Json], path: Path) -> Cr
 def _jsonpath(context: Context, text: str, node: dict[str, Json], path: Path) -> Criterion | None:
     applied = _applied_to(context, node, path)
     query = context.condition_text(text, path)
-    if isinstance(query, Literal):
-        try:
-            if compile_jsonpath(text).reading == "boolean":
-                context.reader.tolerate(path, "jsonpath-boolean", repr(text))
-        except SelectorSyntaxError as error:
+    # 0 stands for an expression's value: a number outside quotes, a text within
+    parts = query.parts if isinstance(query, Text) else (text,)
+    try:
+        if compile_jsonpath("".join(part if isinstance(part, str) else "0" for part in parts)).reading == "boolean":
+            context.reader.tolerate(path, "jsonpath-boolean", repr(text))
+    except SelectorSyntaxError as error:
+        if isinstance(query, Literal):
             context.reader.error(path, "condition-syntax", f"{text!r}: {error}.")
     return JsonPathCriterion(text, applied, query) if applied else None
 

@@ -23,7 +23,7 @@ def workflow(context: Context, name: str) -> Workflow:
     """The workflow of a context."""
     node, path, reader = context.node, context.path, context.reader
     steps = tuple(_steps(context))
-    if not steps:
+    if not steps and not node.get("steps"):
         reader.error(path, "no-steps", f"workflow {name!r} has no steps.")
     if node.get("dependsOn"):
         reader.error((*path, "dependsOn"), "depends-on", "'dependsOn' is not served by this version.")
@@ -43,6 +43,8 @@ def _steps(context: Context) -> Iterator[Step]:
     for at, value in enumerate(context.reader.items(context.node, "steps", context.path)):
         path = (*context.path, "steps", at)
         node = context.reader.mapping(value, path, "a step")
+        if not isinstance(value, dict):
+            continue
         step_id = context.reader.text(node, "stepId", path, required=True)
         if step_id in seen:
             context.reader.error(path, "duplicate-step", f"stepId {step_id!r} is used twice.")

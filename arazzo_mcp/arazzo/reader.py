@@ -93,7 +93,7 @@ class Reader:
         value = node.get(key)
         if isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)?", value):
             value = float(value)
-        if value is None or (isinstance(value, int | float) and not isinstance(value, bool) and value >= 0):
+        if value is None or (isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e9):
             return value
         self.error((*path, key), "wrong-type", f"{key!r} must be a number from 0, not {value!r}.")
         return None

@@ -63,6 +63,7 @@ def compile_jsonpath(text: str) -> PathTest:
     Raises:
         SelectorSyntaxError: it can be read neither as a query nor as a boolean expression.
     """
+    text = text.strip()
     try:
         query = jsonpath_rfc9535.compile(text)
     except (JSONPathError, RecursionError, re.error) as error:
@@ -78,10 +79,20 @@ def select(query: jsonpath_rfc9535.JSONPathQuery, value: Json) -> list[Json]:
         return []
 
 
+def pick(value: Json, text: str) -> Value:
+    """What a Selector Object's JSONPath picks: the value of a query for one place, the list of values of any other."""
+    try:
+        query = jsonpath_rfc9535.compile(text.strip())
+    except (JSONPathError, RecursionError, re.error):
+        return ABSENT
+    found = select(query, value)
+    return found if not query.singular_query() else found[0] if found else ABSENT
+
+
 def _selects(query: jsonpath_rfc9535.JSONPathQuery, text: str, value: Json) -> bool:
     if select(query, value):
         return True
-    return text.lstrip().startswith("$[?") and isinstance(value, dict) and bool(select(query, [value]))
+    return text.startswith("$[?") and isinstance(value, dict) and bool(select(query, [value]))
 
 
 def _boolean(text: str, error: Exception) -> PathTest:

@@ -20,8 +20,9 @@ Remote = Literal["cancelled", "cancel_requested", "already_completed", "failed",
 class Frame:
     """One workflow in progress.
 
-    retries: retries taken, by `step/action`; laps: paced jumps, by target step; back: the step to repeat after
-    the present one (a retry that goes somewhere else first); returns: what the caller does when this frame ends.
+    retries: retries taken, by `step/action`; laps: paced jumps, by target step; back: the steps to
+    repeat after the present one, joined by `/` (retries that go somewhere else first); returns: what the caller does
+    when this frame ends.
     """
 
     workflow: str
@@ -44,7 +45,7 @@ class EndedFrame:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Where a run is. The last frame is the present one.
+    """Where a run is. The last frame is the present one; `left` are those that gave their place to another workflow.
 
     calls: requests answered or failed so far; upstream: what the provider last said of the job; cancel: the
     cancel's own request is under way, tries: how often it has been sent, too_late: calls that came too late; remote:
@@ -52,6 +53,7 @@ class State:
     """
 
     frames: tuple[Frame, ...] = ()
+    left: dict[str, Frame] = field(default_factory=dict)
     ended: dict[str, EndedFrame] = field(default_factory=dict)
     calls: int = 0
     upstream: dict[str, Json] = field(default_factory=dict)
@@ -83,7 +85,7 @@ class State:
     def leaving(self, step: str, to: str) -> State:
         """Going on from a step to another: its retries are forgotten."""
         kept = {key: n for key, n in self.frame.retries.items() if not key.startswith(f"{step}/")}
-        return self.with_frame(replace(self.frame, step=to, retries=kept))
+        return self.with_frame(replace(self.frame, step=to, retries=kept, back=None))
 
     def retries_of(self, step: str) -> dict[str, int]:
         """How often each retry action of a step was taken, by its name."""

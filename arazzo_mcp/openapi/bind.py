@@ -119,7 +119,10 @@ def _content(body: Body | None, operation: Operation) -> tuple[bytes | None, str
     media = _media_type(body.content_type, operation)
     essence = media.name.partition(";")[0].strip().lower()
     if essence == JSON or essence.endswith("+json"):
-        return _json(body.value), media.name
+        try:
+            return _json(body.value), media.name
+        except ValueError as error:
+            raise BindError(f"{operation.key}: the body cannot be written as JSON: {error}") from None
     if essence == FORM:
         return _form(body.value, media).encode(), media.name
     if essence.startswith("text/") or isinstance(body.value, str):
@@ -139,7 +142,10 @@ def _json(value: Json) -> bytes:
     """A text that is JSON already (a template in the document) is sent as it is; any other value is written as JSON."""
     if isinstance(value, str) and _is_json(value):
         return value.encode()
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    try:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, separators=(",", ":")).encode()
 
 
 def _is_json(text: str) -> bool:

@@ -20,6 +20,7 @@ from arazzo_mcp.openapi.parse import Entry, OpenApi
 
 _VERBS: Final = ("cancel", "abort", "terminate", "stop", "kill")
 _CALLS: Final = ("POST", "PUT", "PATCH")
+_SAFE: Final = ("GET", "HEAD", "OPTIONS", "QUERY")
 _VARIABLE: Final = re.compile(r"\{([^{}]+)\}")
 
 
@@ -31,7 +32,7 @@ def cancel_plans(
     found: list[tuple[int, CancelPlan | None]] = []
     for step in workflow.steps:
         target = targets.get((workflow.id, step.id))
-        if target is not None and _names_a_job(step):
+        if target is not None and _names_a_job(workflow, step, targets):
             api = sources[target.source]
             found += [
                 (near, _plan(api.operation(e.key), step, e.key == target.operation)) for near, e in _near(api, target)
@@ -45,9 +46,21 @@ def _near(api: OpenApi, target: Target) -> Iterator[tuple[int, Entry]]:
     own = api.by_key[target.operation].path.strip("/").split("/")
     for entry in api.entries:
         if entry.method in _CALLS and _is_cancel(entry.path):
-            shared = _shared(own, entry.path.strip("/").split("/"))
-            if shared or entry.key == target.operation:
+            other = entry.path.strip("/").split("/")
+            shared = _shared(own, other)
+            if entry.key == target.operation or _is_beside(other, shared):
                 yield (1000 if entry.key == target.operation else shared), entry
+
+
+def _is_beside(path: list[str], shared: int) -> bool:
+    """Whether a cancel operation that shares its first segments with a step's own is for the same kind of thing:
+    `jobs/{id}/cancel` must share the thing itself; `jobs/queue/cancel/{id}` the collection, which is a word of its own
+    and neither a variable nor a version, as all things share those."""
+    if not any(_VARIABLE.search(segment) for segment in path[shared:]):
+        return True
+    if not shared or not _VARIABLE.search(path[-1]):
+        return False
+    return not re.fullmatch(r"v\d+|api|rest|.*\{.*", path[shared - 1])
 
 
 def _shared(one: list[str], other: list[str]) -> int:
@@ -60,10 +73,12 @@ def _is_cancel(path: str) -> bool:
     return bool(words) and words[-1].lower() in _VERBS and path.strip("/").split("/")[-2:].count(words[-1]) == 1
 
 
-def _names_a_job(step: Step) -> bool:
-    """Whether a path parameter of the step comes from what another step returned."""
+def _names_a_job(workflow: Workflow, step: Step, targets: Mapping[tuple[str, str], Target]) -> bool:
+    """Whether a path parameter of the step comes from what another step started; what a GET found was there before."""
     values = (p.value for p in step.parameters if p.location == "path")
-    return any(expression.root == "steps" for value in values for expression in expressions_of(value))
+    names = {e.names[0] for value in values for e in expressions_of(value) if e.root == "steps"}
+    started = (targets.get((workflow.id, name)) for name in names)
+    return any(target is None or target.method not in _SAFE for target in started)
 
 
 def _plan(operation: Operation, step: Step, own: bool) -> CancelPlan | None:

@@ -99,13 +99,13 @@ class OpenApi:
             ),
             bool(body.get("required")),
             tuple(self._requirements(requirements)),
-            anonymous=any(requirement == {} for requirement in requirements),
+            anonymous=isinstance(requirements, list) and {} in requirements,
         )
 
     def _server(self, node: Mapping[str, Json], item: Mapping[str, Json]) -> str | None:
         """The nearest server with its variables' defaults filled in; None where there is no absolute URL."""
         servers = node.get("servers") or item.get("servers") or self.data.get("servers") or []
-        server = _mapping(servers[0]) if servers else {}
+        server = _mapping(servers[0]) if isinstance(servers, list) and servers else {}
         url = str(server.get("url", ""))
         for name, variable in _mapping(server.get("variables")).items():
             url = url.replace(f"{{{name}}}", str(_mapping(variable).get("default", "")))
@@ -195,7 +195,7 @@ def raw_slash(node: Mapping[str, Json], schema: Mapping[str, Json]) -> bool:
         node.get("example"),
         schema.get("example"),
         schema.get("default"),
-        *(schema.get("examples") or ()),
+        *(schema["examples"] if isinstance(schema.get("examples"), list) else ()),
     ]
     if any(isinstance(value, str) and re.fullmatch(r"[\w.-]+(/[\w.-]+)+", value) for value in shown):
         return True

@@ -21,6 +21,13 @@ class UnfitValue(ValueError):
     """A value cannot stand where the parameter puts it; the message says why."""
 
 
+def _quote(text: str, safe: str = "") -> str:
+    try:
+        return quote(text, safe=safe)
+    except UnicodeEncodeError:
+        raise UnfitValue(f"{text[:80]!r} is no valid text") from None
+
+
 def path_text(parameter: Parameter, value: Json) -> str:
     """A value within the path: style simple (also label and matrix), one segment, or several with raw slashes."""
     if value is None or value in ("", [], {}):
@@ -36,12 +43,12 @@ def _refuse_traversal(name: str, value: Json, shown: str) -> None:
         raise UnfitValue(f"path parameter {name!r} must not contain '.' or '..' segments: {str(value)[:80]!r}")
     if any(ord(character) < 32 or ord(character) == 127 for text in texts for character in text):
         raise UnfitValue(f"path parameter {name!r} must not contain control characters: {str(value)[:80]!r}")
-    if "//" in shown or shown.startswith("/"):
+    if not {"", ".", ".."}.isdisjoint(shown.split("/")):
         raise UnfitValue(f"path parameter {name!r} must not contain empty segments: {str(value)[:80]!r}")
 
 
 def _segment(parameter: Parameter, value: Json) -> str:
-    return quote(scalar(value), safe="/" if parameter.raw_slash else "")
+    return _quote(scalar(value), safe="/" if parameter.raw_slash else "")
 
 
 def _simple(parameter: Parameter, value: Json) -> str:
@@ -58,7 +65,7 @@ def _matrix(parameter: Parameter, value: Json) -> str:
         return _segment(parameter, item)
 
     if isinstance(value, dict) and parameter.explode:
-        return "".join(f";{quote(key, safe='')}={show(item)}" for key, item in value.items())
+        return "".join(f";{_quote(key, safe='')}={show(item)}" for key, item in value.items())
     if isinstance(value, list) and parameter.explode:
         return "".join(f";{parameter.name}={show(item)}" for item in value)
     return f";{parameter.name}=" + ",".join(_flat(value, False, show))
@@ -74,18 +81,18 @@ _PATH_STYLES: dict[str, Callable[[Parameter, Json], str]] = {
 def query_pairs(parameter: Parameter, value: Json) -> list[tuple[str, str]]:
     """A value within the query: (encoded name, encoded value) pairs of styles form, spaceDelimited, pipeDelimited and
     deepObject."""
-    name = quote(parameter.name, safe="")
+    name = _quote(parameter.name, safe="")
     safe = _RESERVED.replace("&", "").replace("#", "").replace("+", "") if parameter.allow_reserved else ""
 
     def show(item: Json) -> str:
-        return quote(scalar(item), safe=safe)
+        return _quote(scalar(item), safe=safe)
 
     if parameter.json:
-        return [(name, quote(as_text(value), safe=safe))]
+        return [(name, _quote(as_text(value), safe=safe))]
     if isinstance(value, dict) and parameter.style == "deepObject":
         return list(_deep(parameter.name, value, show))
     if isinstance(value, dict) and parameter.explode:
-        return [(quote(key, safe=""), show(item)) for key, item in value.items()]
+        return [(_quote(key, safe=""), show(item)) for key, item in value.items()]
     if isinstance(value, list) and parameter.explode:
         return [(name, show(item)) for item in value]
     return [(name, _DELIMITERS.get(parameter.style, ",").join(_flat(value, False, show)))]
@@ -103,7 +110,7 @@ def _deep(name: str, value: Json, show: Callable[[Json], str]) -> Iterable[tuple
         for item in value:
             yield from _deep(f"{name}[]", item, show)
     else:
-        yield quote(name, safe="[]"), show(value)
+        yield _quote(name, safe="[]"), show(value)
 
 
 def header_text(parameter: Parameter, value: Json) -> str:
@@ -111,6 +118,8 @@ def header_text(parameter: Parameter, value: Json) -> str:
     text = as_text(value) if parameter.json else ",".join(_flat(value, parameter.explode, scalar))
     if any(character in text for character in "\r\n\0"):
         raise UnfitValue(f"header {parameter.name!r} must not contain line breaks")
+    if not text.isascii():
+        raise UnfitValue(f"header {parameter.name!r} can only hold ASCII characters: {text[:80]!r}")
     return text
 
 

@@ -1,0 +1,273 @@
+"""Parameter values as text. The first table is the one of OpenAPI 3.1, "Style Examples"; the others are what it leaves
+open: what stands raw in a path, and what must never get there."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+
+from arazzo_mcp.openapi.model import Parameter
+from arazzo_mcp.openapi.style import UnfitValue, cookie_text, header_text, path_text, query_pairs, scalar
+
+ARRAY = ["blue", "black", "brown"]
+OBJECT = {"R": 100, "G": 200, "B": 150}
+
+PATHS = [
+    ("matrix", False, "blue", ";color=blue"),
+    ("matrix", False, ARRAY, ";color=blue,black,brown"),
+    ("matrix", False, OBJECT, ";color=R,100,G,200,B,150"),
+    ("matrix", True, "blue", ";color=blue"),
+    ("matrix", True, ARRAY, ";color=blue;color=black;color=brown"),
+    ("matrix", True, OBJECT, ";R=100;G=200;B=150"),
+    ("label", False, "blue", ".blue"),
+    ("label", False, ARRAY, ".blue,black,brown"),
+    ("label", False, OBJECT, ".R,100,G,200,B,150"),
+    ("label", True, "blue", ".blue"),
+    ("label", True, ARRAY, ".blue.black.brown"),
+    ("label", True, OBJECT, ".R=100.G=200.B=150"),
+    ("simple", False, "blue", "blue"),
+    ("simple", False, ARRAY, "blue,black,brown"),
+    ("simple", False, OBJECT, "R,100,G,200,B,150"),
+    ("simple", True, "blue", "blue"),
+    ("simple", True, ARRAY, "blue,black,brown"),
+    ("simple", True, OBJECT, "R=100,G=200,B=150"),
+]
+
+QUERIES = [
+    ("form", False, "", "color="),
+    ("form", False, "blue", "color=blue"),
+    ("form", False, ARRAY, "color=blue,black,brown"),
+    ("form", False, OBJECT, "color=R,100,G,200,B,150"),
+    ("form", True, "", "color="),
+    ("form", True, "blue", "color=blue"),
+    ("form", True, ARRAY, "color=blue&color=black&color=brown"),
+    ("form", True, OBJECT, "R=100&G=200&B=150"),
+    ("spaceDelimited", False, ARRAY, "color=blue%20black%20brown"),
+    ("spaceDelimited", False, OBJECT, "color=R%20100%20G%20200%20B%20150"),
+    ("pipeDelimited", False, ARRAY, "color=blue%7Cblack%7Cbrown"),
+    ("pipeDelimited", False, OBJECT, "color=R%7C100%7CG%7C200%7CB%7C150"),
+    ("deepObject", True, OBJECT, "color[R]=100&color[G]=200&color[B]=150"),
+]
+
+HEADERS = [
+    (False, "blue", "blue"),
+    (False, ARRAY, "blue,black,brown"),
+    (False, OBJECT, "R,100,G,200,B,150"),
+    (True, ARRAY, "blue,black,brown"),
+    (True, OBJECT, "R=100,G=200,B=150"),
+]
+
+
+def _id(value: Any) -> str:
+    return type(value).__name__ if isinstance(value, list | dict) else str(value)
+
+
+def _path(value: Any, **more: Any) -> str:
+    return path_text(Parameter("id", "path", **{"style": "simple", "explode": False, **more}), value)
+
+
+def _query(parameter: Parameter, value: Any) -> str:
+    return "&".join(f"{name}={text}" for name, text in query_pairs(parameter, value))
+
+
+@pytest.mark.parametrize(("style", "explode", "value", "text"), PATHS, ids=_id)
+def test_style_examples_in_a_path(style: str, explode: bool, value: Any, text: str) -> None:
+    assert path_text(Parameter("color", "path", style=style, explode=explode), value) == text
+
+
+@pytest.mark.parametrize(("style", "explode", "value", "text"), QUERIES, ids=_id)
+def test_style_examples_in_a_query(style: str, explode: bool, value: Any, text: str) -> None:
+    assert _query(Parameter("color", "query", style=style, explode=explode), value) == text
+
+
+@pytest.mark.parametrize(("explode", "value", "text"), HEADERS, ids=_id)
+def test_style_examples_in_a_header(explode: bool, value: Any, text: str) -> None:
+    assert header_text(Parameter("color", "header", style="simple", explode=explode), value) == text
+
+
+def test_style_examples_in_a_cookie() -> None:
+    assert cookie_text(Parameter("color", "cookie", style="form", explode=True), "blue black") == "color=blue%20black"
+
+
+SCALARS = [
+    (7, "7"),
+    (7.0, "7"),
+    (7.5, "7.5"),
+    (True, "true"),
+    (False, "false"),
+    ("7", "7"),
+    ({"a": [1]}, '{"a":[1]}'),
+]
+
+
+@pytest.mark.parametrize(("value", "text"), SCALARS, ids=_id)
+def test_one_value(value: Any, text: str) -> None:
+    assert scalar(value) == text
+
+
+ENCODED = [
+    ("a b", "a%20b"),
+    ("a/b", "a%2Fb"),
+    ("a?b=c", "a%3Fb%3Dc"),
+    ("a#b", "a%23b"),
+    ("a%2Fb", "a%252Fb"),
+    ("%2e%2e", "%252e%252e"),
+    ("..a", "..a"),
+    ("a..", "a.."),
+    ("a;b", "a%3Bb"),
+    ("a@b:c", "a%40b%3Ac"),
+    ("größe", "gr%C3%B6%C3%9Fe"),
+    ("日本", "%E6%97%A5%E6%9C%AC"),
+    ("a,b", "a%2Cb"),
+    (["a,b", "c"], "a%2Cb,c"),
+    ("{x}", "%7Bx%7D"),
+    (0, "0"),
+    (False, "false"),
+]
+
+
+@pytest.mark.parametrize(("value", "text"), ENCODED, ids=_id)
+def test_a_path_value_is_one_segment(value: Any, text: str) -> None:
+    assert _path(value) == text
+
+
+RAW = [
+    ("fal-ai/flux/schnell", "fal-ai/flux/schnell"),
+    ("f/user/my flow", "f/user/my%20flow"),
+    ("a/..b/c", "a/..b/c"),
+    ("a/%2e%2e/b", "a/%252e%252e/b"),
+    ("a?b/c#d", "a%3Fb/c%23d"),
+    ("plain", "plain"),
+]
+
+
+@pytest.mark.parametrize(("value", "text"), RAW, ids=_id)
+def test_a_path_value_with_raw_slashes(value: Any, text: str) -> None:
+    assert _path(value, raw_slash=True) == text
+
+
+REFUSED = [
+    (None, "is empty"),
+    ("", "is empty"),
+    ([], "is empty"),
+    ({}, "is empty"),
+    ([""], "empty"),
+    ([None], "empty"),
+    (".", "'.' or '..'"),
+    ("..", "'.' or '..'"),
+    ("../x", "'.' or '..'"),
+    ("x/..", "'.' or '..'"),
+    ("x/../y", "'.' or '..'"),
+    ("x/./y", "'.' or '..'"),
+    ("..\\x", "'.' or '..'"),
+    (["a", ".."], "'.' or '..'"),
+    ("a\nb", "control characters"),
+    ("a\tb", "control characters"),
+    ("a\0", "control characters"),
+    ("a\x7f", "control characters"),
+]
+
+REFUSED_WITH_RAW_SLASHES = [
+    *REFUSED,
+    ("/a", "empty segments"),
+    ("a//b", "empty segments"),
+    ("a/", "empty segments"),
+    ("/", "empty segments"),
+    ("//x.test/a", "empty segments"),
+]
+
+
+@pytest.mark.parametrize("style", ["simple", "matrix"])
+@pytest.mark.parametrize(("value", "why"), REFUSED, ids=repr)
+def test_what_never_stands_in_a_path(value: Any, why: str, style: str) -> None:
+    if style == "matrix" and value in ([""], [None]):
+        assert _path(value, style=style).startswith(";id=")
+        return
+    with pytest.raises(UnfitValue, match=why):
+        _path(value, style=style)
+
+
+@pytest.mark.parametrize(("value", "why"), REFUSED_WITH_RAW_SLASHES, ids=repr)
+def test_what_never_stands_in_a_path_with_raw_slashes(value: Any, why: str) -> None:
+    with pytest.raises(UnfitValue, match=why):
+        _path(value, raw_slash=True)
+
+
+@pytest.mark.parametrize("value", [[""], ["", ""], ["", "", ""]], ids=repr)
+@pytest.mark.parametrize("explode", [True, False])
+def test_the_dot_of_style_label_makes_no_dot_segment(value: list[str], explode: bool) -> None:
+    try:
+        shown = _path(value, style="label", explode=explode)
+    except UnfitValue:
+        return
+    assert shown not in (".", "..")
+
+
+@pytest.mark.parametrize("character", [chr(code) for code in range(0x20, 0x7F)])
+def test_no_character_ends_the_path_or_begins_a_segment(character: str) -> None:
+    shown = _path(f"a{character}b")
+    assert not set("/?#\\ ") & set(shown)
+    assert unquote(shown) == f"a{character}b"
+
+
+TEXTS = [
+    ("a b&c=d", False, "a%20b%26c%3Dd"),
+    ("a+b", False, "a%2Bb"),
+    ("https://x.test/?a=1&b#c", False, "https%3A%2F%2Fx.test%2F%3Fa%3D1%26b%23c"),
+    ("https://x.test/?a=1&b#c", True, "https://x.test/?a=1%26b%23c"),
+    ("a+b", True, "a%2Bb"),
+    (["a,b", "c"], False, "a%2Cb,c"),
+]
+
+
+@pytest.mark.parametrize(("value", "reserved", "text"), TEXTS, ids=_id)
+def test_a_query_value_stays_within_its_own(value: Any, reserved: bool, text: str) -> None:
+    parameter = Parameter("q", "query", explode=False, allow_reserved=reserved)
+    assert query_pairs(parameter, value) == [("q", text)]
+
+
+def test_a_query_name_is_encoded() -> None:
+    assert query_pairs(Parameter("page[size]&x", "query"), 1) == [("page%5Bsize%5D%26x", "1")]
+    assert query_pairs(Parameter("q", "query"), {"a&b": "c=d"}) == [("a%26b", "c%3Dd")]
+
+
+def test_a_deep_object_may_be_deeper() -> None:
+    parameter = Parameter("f", "query", style="deepObject")
+    shown = _query(parameter, {"a": {"b": 1, "c": [2, 3]}, "d": "x y"})
+    assert shown == "f[a][b]=1&f[a][c][]=2&f[a][c][]=3&f[d]=x%20y"
+
+
+def test_a_parameter_with_json_content_is_json() -> None:
+    assert _query(Parameter("f", "query", json=True), {"a": [1]}) == "f=%7B%22a%22%3A%5B1%5D%7D"
+    assert header_text(Parameter("f", "header", json=True), {"a": [1]}) == '{"a":[1]}'
+
+
+def test_an_empty_list_gives_no_pair() -> None:
+    assert query_pairs(Parameter("q", "query"), []) == []
+
+
+@pytest.mark.parametrize("value", ["a\r\nX-Other: b", "a\nb", "a\0b", ["a", "b\r"], {"a\n": 1}], ids=repr)
+def test_a_header_value_cannot_begin_another_header(value: Any) -> None:
+    with pytest.raises(UnfitValue, match="line breaks"):
+        header_text(Parameter("X-A", "header", style="simple", explode=False), value)
+
+
+def test_a_header_value_is_not_percent_encoded() -> None:
+    assert header_text(Parameter("X-A", "header", style="simple", explode=False), "a b/c?d=%e") == "a b/c?d=%e"
+
+
+@pytest.mark.parametrize("value", ["a; b=c", "a\r\nb", "a,b"], ids=repr)
+def test_a_cookie_value_cannot_begin_another_cookie(value: str) -> None:
+    shown = cookie_text(Parameter("c", "cookie"), value)
+    assert shown.startswith("c=")
+    assert not set(";\r\n ,") & set(shown)
+
+
+@pytest.mark.parametrize("place", ["path", "query", "cookie"])
+def test_a_lone_surrogate_is_unfit_and_no_crash(place: str) -> None:
+    parameter = Parameter("x", place, style="simple" if place == "path" else "form")
+    write: dict[str, Any] = {"path": path_text, "query": query_pairs, "cookie": cookie_text}
+    with pytest.raises(UnfitValue):
+        write[place](parameter, "a\ud800")
