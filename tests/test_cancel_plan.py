@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from arazzo_mcp.arazzo.command import CancelPlan, Target
-from arazzo_mcp.arazzo.expression import Literal
 from arazzo_mcp.arazzo.model import Workflow
 from arazzo_mcp.arazzo.parse import Document, parse
+from arazzo_mcp.arazzo.template import Literal
 from arazzo_mcp.openapi.cancel import cancel_plans
 from arazzo_mcp.openapi.parse import OpenApi
 

@@ -7,22 +7,18 @@ from typing import Any
 
 import pytest
 
-from arazzo_mcp.arazzo.expression import (
-    Expression,
+from arazzo_mcp.arazzo.expression import Expression, dig, evaluate, parse_expression, point
+from arazzo_mcp.arazzo.scope import ABSENT, Ended, Exchange, Scope
+from arazzo_mcp.arazzo.template import (
     Literal,
     Names,
     Text,
     Unresolved,
     compile_template,
     compile_text,
-    dig,
-    evaluate,
     expressions_of,
     fill,
-    parse_expression,
-    point,
 )
-from arazzo_mcp.arazzo.scope import ABSENT, Ended, Exchange, Scope
 
 PARSED = [
     ("$url", "url", (), None),

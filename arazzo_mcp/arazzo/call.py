@@ -13,9 +13,9 @@ from typing import Final
 from jsonpointer import JsonPointerException, set_pointer
 
 from arazzo_mcp.arazzo.command import Argument, Body
-from arazzo_mcp.arazzo.expression import Template, Text, Unresolved, fill
 from arazzo_mcp.arazzo.model import Parameter, RequestBody
 from arazzo_mcp.arazzo.scope import ABSENT, Json, Scope
+from arazzo_mcp.arazzo.template import Template, Text, Unresolved, fill
 
 _QUOTE: Final = re.compile(r'(?<!\\)(?:\\\\)*"')
 

@@ -8,10 +8,10 @@ from typing import Final
 
 from arazzo_mcp.arazzo.call import arguments_of, body_of
 from arazzo_mcp.arazzo.command import CallOperation, CancelPlan
-from arazzo_mcp.arazzo.expression import Unresolved
 from arazzo_mcp.arazzo.model import Workflow
 from arazzo_mcp.arazzo.scope import Exchange, Scope
 from arazzo_mcp.arazzo.state import Remote
+from arazzo_mcp.arazzo.template import Unresolved
 
 _ENDED: Final = re.compile(r"succeeded|completed|finished|failed|already_?(completed|finished)", re.IGNORECASE)
 _CANCELLED: Final = re.compile(r"cancell?ed|aborted", re.IGNORECASE)

@@ -5,25 +5,27 @@ Compiles the values of a workflow: each expression is parsed once, its names are
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from arazzo_mcp.arazzo.expression import (
-    Expression,
-    Literal,
-    Names,
-    Template,
-    Text,
-    compile_template,
-    compile_text,
-    expressions_of,
-)
+from arazzo_mcp.arazzo.expression import Expression
 from arazzo_mcp.arazzo.inputs import plain_schema
 from arazzo_mcp.arazzo.model import WorkflowId
 from arazzo_mcp.arazzo.quirks import bent
 from arazzo_mcp.arazzo.reader import Path, Reader, keys
 from arazzo_mcp.arazzo.scope import Json
+from arazzo_mcp.arazzo.template import (
+    SELECTORS,
+    Literal,
+    Names,
+    Selected,
+    Template,
+    Text,
+    compile_template,
+    compile_text,
+    expressions_of,
+    leaves,
+)
 from arazzo_mcp.findings import did_you_mean
 
 
@@ -75,6 +77,9 @@ class Context:
             self.check(expression, path)
         if _bare_inside(template):
             self.reader.tolerate(path, "bare-expression", repr(value)[:80])
+        for kind in {leaf.kind for leaf in leaves(template) if isinstance(leaf, Selected)} - SELECTORS.keys():
+            hint = did_you_mean(kind, SELECTORS)
+            self.reader.error(path, "selector-type", f"selectors of type {kind!r} are not served.", hint)
         return template
 
     def check(self, expression: Expression, path: Path, *, in_condition: bool = False) -> None:
@@ -145,12 +150,8 @@ def _declared(name: str, known: frozenset[str]) -> bool:
 
 def _bare_inside(template: Template) -> bool:
     """Whether a text holds an expression that stood there without braces."""
-    match template:
-        case Text(parts):
-            return any(isinstance(part, Expression) and part.bare for part in parts)
-        case _:
-            inner: Sequence[Any] = getattr(template, "items", None) or [m for _, m in getattr(template, "members", ())]
-            return any(_bare_inside(one) for one in inner)
+    texts = (leaf for leaf in leaves(template) if isinstance(leaf, Text))
+    return any(isinstance(part, Expression) and part.bare for text in texts for part in text.parts)
 
 
 _DECLARED: dict[str, Callable[[Context, Expression], tuple[str, str, str] | None]] = {

@@ -15,10 +15,11 @@ from functools import lru_cache
 import regex
 
 from arazzo_mcp.arazzo.condition import holds, operands
-from arazzo_mcp.arazzo.expression import Literal, Text, Unresolved, as_text, evaluate, fill
+from arazzo_mcp.arazzo.expression import evaluate
 from arazzo_mcp.arazzo.model import Criterion, JsonPathCriterion, RegexCriterion, SimpleCriterion
-from arazzo_mcp.arazzo.scope import ABSENT, Json, Scope, Value
+from arazzo_mcp.arazzo.scope import ABSENT, Json, Scope, Value, as_text
 from arazzo_mcp.arazzo.selector import SelectorSyntaxError, compile_jsonpath
+from arazzo_mcp.arazzo.template import Literal, Text, Unresolved, fill
 
 REGEX_SECONDS = 0.25
 """A pattern that takes longer than this on its context counts as not matching."""

@@ -30,11 +30,11 @@ from arazzo_mcp.arazzo.command import (
     Woke,
 )
 from arazzo_mcp.arazzo.criterion import PASSED, Verdict, judge
-from arazzo_mcp.arazzo.expression import Unresolved, fill
 from arazzo_mcp.arazzo.model import End, Goto, Parameter, Retry, Step, StepId, Workflow, WorkflowId
 from arazzo_mcp.arazzo.problem import failure, problem
 from arazzo_mcp.arazzo.scope import ABSENT, Ended, Exchange, Json, Scope
 from arazzo_mcp.arazzo.state import EndedFrame, Frame, Remote, State
+from arazzo_mcp.arazzo.template import Unresolved, fill
 from arazzo_mcp.arazzo.upstream import glimpse, message_of
 
 MOST_FRAMES: Final = 16

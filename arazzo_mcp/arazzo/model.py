@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from arazzo_mcp.arazzo.condition import Condition
-from arazzo_mcp.arazzo.expression import Expression, Literal, Template, Text
+from arazzo_mcp.arazzo.expression import Expression
 from arazzo_mcp.arazzo.scope import Json
+from arazzo_mcp.arazzo.template import Literal, Template, Text
 from arazzo_mcp.findings import Where
 
 
@@ -196,13 +197,8 @@ class Workflow:
                     yield target.name
 
     def nested(self) -> Iterator[str]:
-        """The ids of the workflows that run within this one: called by a step, or before a retry."""
-        for step in self.steps:
-            if isinstance(step.call, WorkflowId):
-                yield step.call.name
-            for action in (*step.on_success, *step.on_failure):
-                if isinstance(action, Retry) and isinstance(action.first, WorkflowId):
-                    yield action.first.name
+        """The ids of the workflows that steps of this one call."""
+        yield from (step.call.name for step in self.steps if isinstance(step.call, WorkflowId))
 
     def step(self, step_id: str) -> Step:
         """The step with this id; it exists, for every reference was checked when the workflow was parsed."""

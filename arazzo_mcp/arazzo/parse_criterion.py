@@ -7,11 +7,12 @@ from collections.abc import Callable
 
 from arazzo_mcp.arazzo.condition import ConditionSyntaxError, operands, parse_condition
 from arazzo_mcp.arazzo.context import Context
-from arazzo_mcp.arazzo.expression import Expression, Literal, Text, parse_expression
+from arazzo_mcp.arazzo.expression import Expression, parse_expression
 from arazzo_mcp.arazzo.model import Criterion, JsonPathCriterion, RegexCriterion, SimpleCriterion
 from arazzo_mcp.arazzo.reader import Path
 from arazzo_mcp.arazzo.scope import Json
 from arazzo_mcp.arazzo.selector import SelectorSyntaxError, compile_jsonpath
+from arazzo_mcp.arazzo.template import Literal, Text
 from arazzo_mcp.findings import did_you_mean
 
 _OPERAND = re.compile(r"\{(?P<braced>\$[^{}]+)\}|(?P<plain>\$(?:[^\s=!<>&|()\[\]{}]|\[[^\]]*\])+)")

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from arazzo_mcp.arazzo.criterion import Verdict
-from arazzo_mcp.arazzo.expression import as_text
-from arazzo_mcp.arazzo.scope import ABSENT, Exchange, Json
+from arazzo_mcp.arazzo.scope import ABSENT, Exchange, Json, as_text
 from arazzo_mcp.arazzo.state import State
 from arazzo_mcp.arazzo.upstream import message_of
 

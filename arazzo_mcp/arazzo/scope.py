@@ -5,6 +5,7 @@ Plain frozen data. Nothing here knows how an exchange came about or how an expre
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -26,6 +27,11 @@ class Absent(Enum):
 ABSENT = Absent.ABSENT
 Value: TypeAlias = Any
 """Json, or ABSENT."""
+
+
+def as_text(value: Json) -> str:
+    """A value inside a text: strings as they are, everything else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def within(value: Json, depth: int) -> bool:

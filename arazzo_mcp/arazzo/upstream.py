@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from arazzo_mcp.arazzo.expression import as_text
-from arazzo_mcp.arazzo.scope import Exchange, Json
+from arazzo_mcp.arazzo.scope import Exchange, Json, as_text
 
 _FIELDS: Final = ("status", "state", "type", "queue_position", "progress", "running", "error", "detail")
 _MESSAGES: Final = ("detail", "message", "error", "title", "error_description", "reason")

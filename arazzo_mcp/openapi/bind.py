@@ -12,8 +12,7 @@ from collections.abc import Iterable
 from urllib.parse import quote_plus
 
 from arazzo_mcp.arazzo.command import Argument, Body, CallOperation
-from arazzo_mcp.arazzo.expression import as_text
-from arazzo_mcp.arazzo.scope import ABSENT, Json
+from arazzo_mcp.arazzo.scope import ABSENT, Json, as_text
 from arazzo_mcp.errors import BindError
 from arazzo_mcp.openapi.model import MediaType, Operation, Parameter, Request
 from arazzo_mcp.openapi.style import (

@@ -13,8 +13,8 @@ from itertools import takewhile
 from typing import Final
 
 from arazzo_mcp.arazzo.command import CancelPlan, Target
-from arazzo_mcp.arazzo.expression import Literal, expressions_of
 from arazzo_mcp.arazzo.model import RequestBody, Step, Workflow
+from arazzo_mcp.arazzo.template import Literal, expressions_of
 from arazzo_mcp.openapi.model import Operation
 from arazzo_mcp.openapi.parse import Entry, OpenApi
 

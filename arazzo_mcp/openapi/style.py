@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 from urllib.parse import quote
 
-from arazzo_mcp.arazzo.expression import as_text
-from arazzo_mcp.arazzo.scope import Json
+from arazzo_mcp.arazzo.scope import Json, as_text
 from arazzo_mcp.openapi.model import Parameter
 
 _RESERVED: Final = ":/?#[]@!$&'()*+,;="

@@ -1,0 +1,229 @@
+"""Values of a document with expressions inside: compiled once, filled in a Scope.
+
+Arazzo 1.1.0, "Runtime Expressions" (embedded expressions) and "Selector Object". An expression without braces inside a
+longer string (`Bearer $inputs.token`) is replaced only when its root is known and its name is declared; every other `$`
+stays as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from arazzo_mcp.arazzo.expression import Expression, evaluate, parse_expression, point
+from arazzo_mcp.arazzo.scope import ABSENT, Json, Scope, Value, as_text
+from arazzo_mcp.arazzo.selector import pick
+
+_EMBEDDED = re.compile(r"\{(\$[^{}]+)\}")
+_BARE = re.compile(r"\$(?:inputs|steps|workflows|statusCode)\b")
+_NAME_CHARACTER = re.compile(r"[A-Za-z0-9_-]")
+
+
+class Unresolved(Exception):
+    """An expression inside a text or a path has no value, so that no request can be made from it."""
+
+    def __init__(self, expression: str, why: str = "has no value") -> None:
+        super().__init__(f"{expression} {why}")
+        self.expression = expression
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What a workflow declares: its inputs, its steps with their outputs, the document's workflows."""
+
+    inputs: frozenset[str] = frozenset()
+    steps: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    workflows: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A constant of the document."""
+
+    value: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A string with expressions inside; each renders as text, JSON for objects and arrays."""
+
+    parts: tuple[str | Expression, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """A list with expressions somewhere inside."""
+
+    items: tuple[Template, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """An object with expressions somewhere inside."""
+
+    members: tuple[tuple[str, Template], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """Selector Object: a part of what an expression gives. kind: `jsonpath`, `jsonpointer`, or not served."""
+
+    context: Expression
+    selector: str
+    kind: str
+
+
+Template = Literal | Expression | Text | Items | Members | Selected
+
+
+def compile_template(value: Json, names: Names) -> Template:
+    """A value of the document with every expression in it parsed. Constants stay as they are."""
+    if isinstance(value, str):
+        return compile_text(value, names)
+    if isinstance(value, list):
+        items = tuple(compile_template(item, names) for item in value)
+        return Literal(value) if all(isinstance(item, Literal) for item in items) else Items(items)
+    if isinstance(value, dict) and (selected := _selected(value)):
+        return selected
+    if isinstance(value, dict):
+        members = tuple((str(key), compile_template(item, names)) for key, item in value.items())
+        return Literal(value) if all(isinstance(item, Literal) for _, item in members) else Members(members)
+    return Literal(value)
+
+
+def _selected(node: dict[str, Json]) -> Selected | None:
+    if node.keys() != {"context", "selector", "type"}:
+        return None
+    context, selector, kind = node["context"], node["selector"], node["type"]
+    if isinstance(kind, dict):
+        kind = f"{kind.get('type')} {kind.get('version')}".removesuffix(" rfc9535").removesuffix(" rfc6901")
+    expression = parse_expression(context) if isinstance(context, str) else None
+    return Selected(expression, str(selector), str(kind)) if expression else None
+
+
+def compile_text(text: str, names: Names) -> Literal | Expression | Text:
+    """A string of the document: an expression as a whole, a text with expressions inside, or a constant.
+
+    An expression as a whole keeps the type of its value; an embedded one is rendered as text.
+    """
+    if text.startswith("$") and (expression := parse_expression(text)) and _is_whole(expression, names):
+        return expression
+    parts = tuple(_parts(text, names))
+    return Text(parts) if any(isinstance(part, Expression) for part in parts) else Literal(text)
+
+
+def _is_whole(expression: Expression, names: Names) -> bool:
+    """`$inputs.a and $inputs.b` and `$inputs.a/$inputs.b` parse by their first root, but are texts: after a declared
+    name stands a path, a pointer or nothing; any other name holds no blanks."""
+    end = bare_end(expression.text, 0, names)
+    if end is None:
+        return not re.search(r"\s", expression.names[-1] if expression.names else "")
+    return bool(re.fullmatch(r"(?:[.\[][^\s$]*)?(?:#.*)?", expression.text[end:]))
+
+
+def _parts(text: str, names: Names) -> Iterator[str | Expression]:
+    at = 0
+    for match in _EMBEDDED.finditer(text):
+        expression = parse_expression(match[1])
+        if expression is not None:
+            yield from _bare_parts(text[at : match.start()], names)
+            yield expression
+            at = match.end()
+    yield from _bare_parts(text[at:], names)
+
+
+def _bare_parts(text: str, names: Names) -> Iterator[str | Expression]:
+    at = 0
+    for match in _BARE.finditer(text):
+        end = bare_end(text, match.start(), names)
+        if end is not None and match.start() >= at and (found := parse_expression(text[match.start() : end])):
+            if at < match.start():
+                yield text[at : match.start()]
+            yield replace(found, bare=True)
+            at = end
+    if at < len(text):
+        yield text[at:]
+
+
+def bare_end(text: str, start: int, names: Names) -> int | None:
+    """Where the expression without braces that begins at `start` ends; None where its name is not declared."""
+    for candidate in _declared(text[start:], names):
+        end = start + len(candidate)
+        if text.startswith(candidate, start) and not _NAME_CHARACTER.match(text, end):
+            return end
+    return None
+
+
+def _declared(text: str, names: Names) -> list[str]:
+    """Every declared expression that could stand at the beginning of a text, longest first."""
+    if text.startswith("$inputs."):
+        known = [f"$inputs.{name}" for name in names.inputs]
+    elif text.startswith("$steps."):
+        known = [f"$steps.{step}.outputs.{name}" for step, outs in names.steps.items() for name in outs]
+    elif text.startswith("$workflows."):
+        known = [f"$workflows.{flow}.outputs.{name}" for flow, outs in names.workflows.items() for name in outs]
+    else:
+        known = ["$statusCode"]
+    return sorted(known, key=len, reverse=True)
+
+
+def fill(template: Template, scope: Scope) -> Value:
+    """The value of a template in a scope.
+
+    An absent value takes its member or item with it; the whole is ABSENT when the template is an expression
+    without a value.
+
+    Raises:
+        Unresolved: an expression inside a text has no value or is null.
+    """
+    match template:
+        case Literal(value):
+            return value
+        case Expression():
+            return evaluate(template, scope)
+        case Selected(context, selector, kind):
+            value = evaluate(context, scope)
+            return ABSENT if value is ABSENT or kind not in SELECTORS else SELECTORS[kind](value, selector)
+        case Text(parts):
+            return "".join(part if isinstance(part, str) else _shown(part, scope) for part in parts)
+        case Items(items):
+            return [value for item in items if (value := fill(item, scope)) is not ABSENT]
+        case Members(members):
+            filled = ((name, fill(item, scope)) for name, item in members)
+            return {name: value for name, value in filled if value is not ABSENT}
+
+
+SELECTORS: dict[str, Callable[[Json, str], Value]] = {"jsonpath": pick, "jsonpointer": point}
+
+
+def _shown(expression: Expression, scope: Scope) -> str:
+    value = evaluate(expression, scope)
+    if value is ABSENT or value is None:
+        raise Unresolved(expression.text, "has no value" if value is ABSENT else "is null")
+    return as_text(value)
+
+
+def leaves(template: Template) -> Iterator[Literal | Expression | Text | Selected]:
+    """Every value in a template that holds no other."""
+    match template:
+        case Items(items):
+            for item in items:
+                yield from leaves(item)
+        case Members(members):
+            for _, item in members:
+                yield from leaves(item)
+        case _:
+            yield template
+
+
+def expressions_of(template: Template) -> Iterator[Expression]:
+    """Every expression in a template."""
+    for leaf in leaves(template):
+        match leaf:
+            case Expression():
+                yield leaf
+            case Selected(context, _, _):
+                yield context
+            case Text(parts):
+                yield from (part for part in parts if isinstance(part, Expression))
