@@ -9,6 +9,7 @@ import os
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from arazzo_mcp.arazzo.command import CallOperation, Pace, Program
 from arazzo_mcp.arazzo.scope import Exchange
@@ -19,8 +20,10 @@ from arazzo_mcp.errors import DocumentError
 from arazzo_mcp.http import ApiClient, HttpLimits
 from arazzo_mcp.library import Library, Linked, Options, Snapshot, open_library, relink
 from arazzo_mcp.server.catalog import Catalog, Offer
-from arazzo_mcp.server.tools import ArazzoServer, build_server
 from arazzo_mcp.settings import Settings
+
+if TYPE_CHECKING:  # the SDK takes a second to import, and most commands do without it
+    from arazzo_mcp.server.tools import ArazzoServer
 
 
 class Shelf:
@@ -111,6 +114,8 @@ async def open_server(library: Library, settings: Settings) -> AsyncIterator[Ara
         DocumentError: no workflow can be served.
         StoreError: the run store cannot be opened.
     """
+    from arazzo_mcp.server.tools import build_server
+
     tools = catalog(library)
     async with open_engine(library, settings, take_over=True) as engine:
         yield build_server(engine, tools, settings.wait_seconds)

@@ -6,18 +6,20 @@ import json
 import signal
 import time
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import anyio
-import mcp.types as t
 from rich.console import Console
 
 from arazzo_mcp.arazzo.scope import Json
 from arazzo_mcp.engine.local import LocalEngine
 from arazzo_mcp.engine.run import Run
 from arazzo_mcp.library import Library
-from arazzo_mcp.server.catalog import cancel_line
+from arazzo_mcp.openapi.cancel import cancel_line
 from arazzo_mcp.server.envelope import envelope
-from arazzo_mcp.server.tools import progress_line
+
+if TYPE_CHECKING:  # the SDK takes a second to import, and most commands do without it
+    import mcp.types as t
 
 CANCEL_SECONDS = 30.0
 
@@ -26,10 +28,10 @@ async def follow(engine: LocalEngine, run: Run, err: Console) -> Run:
     """Wait for a run with a progress line on a terminal; the first Ctrl-C cancels it, the second leaves it."""
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_cancel_on_interrupt, engine, run.id, err)
-        with err.status(progress_line(run)) as status:
+        with err.status(run.line()) as status:
             while not run.ended:
                 run = await engine.wait(run.id, "", 1.0, run.fingerprint())
-                status.update(progress_line(run))
+                status.update(run.line())
         tasks.cancel_scope.cancel()
     return run
 

@@ -13,6 +13,7 @@ import re
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -118,8 +119,9 @@ def _syntax(text: Text, error: Exception) -> DocumentError:
     return DocumentError(message, [Finding("error", "syntax", where, message)])
 
 
+@lru_cache(maxsize=16)
 def parse_data(text: Text) -> Json:
-    """A document's plain data alone, from the cache where it has been read before.
+    """A document's plain data alone, not to be changed; from the cache where it has been read before.
 
     Raises:
         DocumentError: the text is no YAML and no JSON.

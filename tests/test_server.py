@@ -19,7 +19,7 @@ from arazzo_mcp.app import catalog, load, open_engine
 from arazzo_mcp.demo.providers import ServedProviders
 from arazzo_mcp.server.catalog import MOST_NAME, tool_names
 from arazzo_mcp.server.envelope import ENVELOPE_SCHEMA
-from arazzo_mcp.server.tools import PAGE, build_server
+from arazzo_mcp.server.tools import PAGE, all_tools, build_server
 from arazzo_mcp.settings import Settings
 from tests.conftest import ERAS, WORKFLOWS, Scripted
 
@@ -380,9 +380,9 @@ def test_two_files_of_one_name_in_two_folders() -> None:
 
 async def test_annotations_and_descriptions(providers: ServedProviders, tmp_path: Path) -> None:
     settings = Settings(store=tmp_path / "runs.sqlite3")
-    tools = catalog(load([WORKFLOWS], settings)).tools
-    inference = tools["fal-queue-inference"].tool
+    tools = all_tools(catalog(load([WORKFLOWS], settings)))
+    inference = next(tool for tool in tools if tool.name == "fal-queue-inference")
     assert inference.annotations is not None
     assert inference.annotations.read_only_hint is False
     assert "run_cancel also cancels the remote job (PUT" in str(inference.description)
-    assert all(len(str(entry.tool.description)) <= 2000 for entry in tools.values())
+    assert all(len(str(tool.description)) <= 2000 for tool in tools)

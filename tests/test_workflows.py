@@ -46,8 +46,8 @@ def test_everything_checks_clean_to_the_letter(tmp_path: Path) -> None:
 
 
 def test_no_workflow_asks_the_model_for_a_credential(tmp_path: Path) -> None:
-    for entry in catalog(load([WORKFLOWS], settings(tmp_path))).tools.values():
-        assert not {"token", "apiToken", "key", "apiKey"} & set(entry.tool.input_schema["properties"])
+    for entry in catalog(load([WORKFLOWS], settings(tmp_path))).entries.values():
+        assert not {"token", "apiToken", "key", "apiKey"} & set(entry.schema["properties"])
 
 
 def test_every_job_can_be_cancelled(tmp_path: Path) -> None:

@@ -57,6 +57,15 @@ class Run:
         """Whether the status is final."""
         return self.outcome is not None
 
+    def line(self) -> str:
+        """The run in one line: the step, what the provider says, and for how long."""
+        upstream = self.state.upstream
+        says = [str(upstream[key]) for key in ("status", "state", "type") if key in upstream][:1]
+        position = upstream.get("queue_position")
+        says += [f"position {position}"] if position is not None else []
+        elapsed = round(self.updated - self.created)
+        return f"{self.state.step}{': ' + ', '.join(says) if says else ''} ({self.status}, {elapsed} s)"[:200]
+
     def fingerprint(self) -> tuple[Json, ...]:
         """What a watcher wants to hear of: the status, the step, and what the provider says of its job."""
         upstream = self.state.upstream

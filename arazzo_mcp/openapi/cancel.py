@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from itertools import takewhile
 from typing import Final
 
-from arazzo_mcp.arazzo.command import CancelPlan, Target
+from arazzo_mcp.arazzo.command import CancelPlan, Program, Target
 from arazzo_mcp.arazzo.model import RequestBody, Step, Workflow
 from arazzo_mcp.arazzo.template import Literal, expressions_of
 from arazzo_mcp.openapi.model import Operation
@@ -39,6 +39,14 @@ def cancel_plans(
             ]
     ordered = sorted(((near, plan) for near, plan in found if plan), key=lambda pair: -pair[0])
     return tuple(plan for _, plan in ordered)
+
+
+def cancel_line(program: Program, workflow: Workflow) -> str:
+    """What `run_cancel` does for a workflow, in one sentence."""
+    plans = program.cancels.get(workflow.id, ())
+    if not plans:
+        return "run_cancel stops the run here; no cancel operation was found in the API."
+    return f"run_cancel also cancels the remote job ({plans[0].target.operation})."
 
 
 def _near(api: OpenApi, target: Target) -> Iterator[tuple[int, Entry]]:

@@ -1,4 +1,5 @@
-"""Workflows as tools: names, descriptions, schemas. What an agent sees of a workflow is decided here."""
+"""Workflows as an agent sees them: names, descriptions, schemas. What becomes a Tool of the SDK of it is in `tools.py`;
+the command line needs no SDK."""
 
 from __future__ import annotations
 
@@ -10,15 +11,14 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-import mcp.types as t
 from jsonschema import Draft202012Validator
 
-from arazzo_mcp.arazzo.command import REPEATABLE, Program
+from arazzo_mcp.arazzo.command import Program
 from arazzo_mcp.arazzo.model import Workflow
 from arazzo_mcp.arazzo.scope import Json
 from arazzo_mcp.errors import InvalidInputs, UnknownWorkflow
 from arazzo_mcp.findings import did_you_mean
-from arazzo_mcp.server.envelope import ENVELOPE_SCHEMA
+from arazzo_mcp.openapi.cancel import cancel_line
 from arazzo_mcp.server.schema import coerced, problems, tool_schema
 
 MOST_NAME: Final = 45
@@ -41,11 +41,12 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True)
-class WorkflowTool:
-    """A workflow with its tool and the validator of its arguments."""
+class Entry:
+    """A workflow under the name of its tool, with the schema that is shown and the validator of its arguments."""
 
-    tool: t.Tool
+    name: str
     offer: Offer
+    schema: dict[str, Json]
     validator: Draft202012Validator
 
     def inputs(self, arguments: Mapping[str, Json]) -> dict[str, Json]:
@@ -54,33 +55,33 @@ class WorkflowTool:
         Raises:
             InvalidInputs: they do not fit; says which field and what was expected.
         """
-        inputs = coerced(arguments, self.tool.input_schema)
+        inputs = coerced(arguments, self.schema)
         if wrong := problems(inputs, self.validator):
             raise InvalidInputs(wrong)
         return inputs
 
 
 class Catalog:
-    """The tools of all workflows, by name, in the order of the documents."""
+    """All workflows by the names of their tools, in the order of the documents."""
 
     def __init__(self, offers: Iterable[Offer]) -> None:
         offers = list(offers)
         names = tool_names([(offer.document, offer.workflow.id) for offer in offers])
-        self.tools = {name: _tool(name, offer) for name, offer in zip(names, offers, strict=True)}
+        self.entries = {name: _entry(name, offer) for name, offer in zip(names, offers, strict=True)}
 
-    def named(self, name: str) -> WorkflowTool:
-        """The tool with this name or, where it is unique, with this workflowId.
+    def named(self, name: str) -> Entry:
+        """The workflow whose tool has this name or, where it is unique, with this workflowId.
 
         Raises:
             UnknownWorkflow: there is none; says which there are.
         """
-        if name in self.tools:
-            return self.tools[name]
-        same = [tool for tool in self.tools.values() if tool.offer.workflow.id == name]
+        if name in self.entries:
+            return self.entries[name]
+        same = [entry for entry in self.entries.values() if entry.offer.workflow.id == name]
         if len(same) == 1:
             return same[0]
-        known = ", ".join(list(self.tools)[:20])
-        hint = did_you_mean(name, self.tools)
+        known = ", ".join(list(self.entries)[:20])
+        hint = did_you_mean(name, self.entries)
         raise UnknownWorkflow(f"there is no workflow {name!r}. {hint} Known: {known}".replace("  ", " "))
 
 
@@ -113,21 +114,11 @@ def _mark(text: str) -> str:
     return sha256(text.encode()).hexdigest()[:6]
 
 
-def _tool(name: str, offer: Offer) -> WorkflowTool:
-    workflow = offer.workflow
-    schema = tool_schema(workflow.inputs)
-    tool = t.Tool(
-        name=name,
-        title=workflow.summary or None,
-        description=describe(offer),
-        input_schema=schema,
-        output_schema=ENVELOPE_SCHEMA,
-        annotations=_annotations(offer),
-    )
-    combined = {
-        key: workflow.inputs[key] for key in ("anyOf", "oneOf", "not", "if", "then", "else") if key in workflow.inputs
-    }
-    return WorkflowTool(tool, offer, Draft202012Validator({**schema, **combined}))
+def _entry(name: str, offer: Offer) -> Entry:
+    inputs = offer.workflow.inputs
+    schema = tool_schema(inputs)
+    combined = {key: inputs[key] for key in ("anyOf", "oneOf", "not", "if", "then", "else") if key in inputs}
+    return Entry(name, offer, schema, Draft202012Validator({**schema, **combined}))
 
 
 def describe(offer: Offer) -> str:
@@ -138,24 +129,3 @@ def describe(offer: Offer) -> str:
     ending = f"\n\nLong runs go on after this call: see run_status. {cancel_line(offer.program, workflow)}"
     room = MOST_DESCRIPTION - len(ending)
     return (text if len(text) <= room else f"{text[: room - 3]}...") + ending
-
-
-def cancel_line(program: Program, workflow: Workflow) -> str:
-    """What `run_cancel` does for a workflow, in one sentence."""
-    plans = program.cancels.get(workflow.id, ())
-    if not plans:
-        return "run_cancel stops the run here; no cancel operation was found in the API."
-    return f"run_cancel also cancels the remote job ({plans[0].target.operation})."
-
-
-def _annotations(offer: Offer) -> t.ToolAnnotations:
-    """Hints derived from the HTTP methods of the workflow's steps."""
-    methods = {
-        target.method for (workflow, _), target in offer.program.targets.items() if workflow == offer.workflow.id
-    }
-    return t.ToolAnnotations(
-        read_only_hint=bool(methods) and methods <= {"GET", "HEAD", "OPTIONS"},
-        destructive_hint="DELETE" in methods,
-        idempotent_hint=bool(methods) and methods <= REPEATABLE,
-        open_world_hint=True,
-    )

@@ -1,12 +1,10 @@
-"""A run as a tool's result: one fixed envelope for every tool, as structured content and as text."""
+"""A run as agents see it: one fixed envelope for every tool."""
 
 from __future__ import annotations
 
 import json
 import time
 from typing import Any, Final
-
-import mcp.types as t
 
 from arazzo_mcp.arazzo.scope import Json
 from arazzo_mcp.engine.run import Run, RunStatus
@@ -87,18 +85,3 @@ def _bounded(outputs: dict[str, Json], run_id: str) -> dict[str, Json]:
 def _size(value: Json) -> int:
     """Bytes in a message, where the text of the result is JSON within JSON."""
     return len(json.dumps(json.dumps(value, ensure_ascii=False), ensure_ascii=False).encode())
-
-
-def result(run: Run, waited: float, *, cancelling: bool = False) -> t.CallToolResult:
-    """A run as the result of a tool call; an error where it failed or is in doubt."""
-    content = envelope(run, waited, cancelling=cancelling)
-    return t.CallToolResult(
-        content=[t.TextContent(type="text", text=json.dumps(content, ensure_ascii=False))],
-        structured_content=content,
-        is_error=run.status in (RunStatus.FAILED, RunStatus.IN_DOUBT),
-    )
-
-
-def refusal(message: str) -> t.CallToolResult:
-    """A call that started nothing, and why."""
-    return t.CallToolResult(content=[t.TextContent(type="text", text=message)], is_error=True)

@@ -20,12 +20,14 @@ from mcp.server.models import InitializationOptions
 from mcp.shared.exceptions import MCPError
 
 from arazzo_mcp import __version__
+from arazzo_mcp.arazzo.command import REPEATABLE
 from arazzo_mcp.arazzo.scope import Json
 from arazzo_mcp.engine.run import Engine, Run
 from arazzo_mcp.errors import ArazzoMcpError, InvalidInputs, StoreError, UnknownRun
 from arazzo_mcp.findings import did_you_mean
-from arazzo_mcp.server.catalog import Catalog, WorkflowTool
-from arazzo_mcp.server.envelope import ENVELOPE_SCHEMA, envelope, refusal, result
+from arazzo_mcp.server.catalog import Catalog, Entry, Offer, describe
+from arazzo_mcp.server.envelope import ENVELOPE_SCHEMA, envelope
+from arazzo_mcp.server.results import refusal, result
 from arazzo_mcp.server.schema import coerced, problems
 
 log = logging.getLogger(__name__)
@@ -132,7 +134,31 @@ def build_server(engine: Engine, catalog: Catalog, wait_seconds: float) -> Arazz
 
 def all_tools(catalog: Catalog) -> list[t.Tool]:
     """Every tool that an agent sees: the workflows, then the tools for runs."""
-    return [*(entry.tool for entry in catalog.tools.values()), *RUN_TOOLS.values()]
+    return [*map(tool_of, catalog.entries.values()), *RUN_TOOLS.values()]
+
+
+def tool_of(entry: Entry) -> t.Tool:
+    """A workflow as a Tool of the SDK."""
+    return t.Tool(
+        name=entry.name,
+        title=entry.offer.workflow.summary or None,
+        description=describe(entry.offer),
+        input_schema=entry.schema,
+        output_schema=ENVELOPE_SCHEMA,
+        annotations=_annotations(entry.offer),
+    )
+
+
+def _annotations(offer: Offer) -> t.ToolAnnotations:
+    """Hints derived from the HTTP methods of the workflow's steps."""
+    targets = offer.program.targets.items()
+    methods = {target.method for (workflow, _), target in targets if workflow == offer.workflow.id}
+    return t.ToolAnnotations(
+        read_only_hint=bool(methods) and methods <= {"GET", "HEAD", "OPTIONS", "QUERY"},
+        destructive_hint="DELETE" in methods,
+        idempotent_hint=bool(methods) and methods <= REPEATABLE,
+        open_world_hint=True,
+    )
 
 
 class _Face:
@@ -149,8 +175,9 @@ class _Face:
 
     def input_schema(self, name: str) -> dict[str, Any] | None:
         """The SDK asks for it at every call over HTTP; without this it would list all tools each time."""
-        entry = self.catalog.tools.get(name)
-        tool = entry.tool if entry else RUN_TOOLS.get(name)
+        if entry := self.catalog.entries.get(name):
+            return entry.schema
+        tool = RUN_TOOLS.get(name)
         return tool.input_schema if tool else None
 
     async def list_tools(self, _context: Context, params: t.PaginatedRequestParams | None) -> t.ListToolsResult:
@@ -167,9 +194,9 @@ class _Face:
         try:
             if params.name in self.run_tools:
                 return await self._run_tool(context, params.name, arguments)
-            entry = self.catalog.tools.get(params.name)
+            entry = self.catalog.entries.get(params.name)
             if entry is None:
-                hint = did_you_mean(params.name, (*self.catalog.tools, *RUN_TOOLS))
+                hint = did_you_mean(params.name, (*self.catalog.entries, *RUN_TOOLS))
                 raise MCPError(t.INVALID_PARAMS, f"Unknown tool: {params.name}. {hint}".rstrip())
             return await self._workflow(context, entry, arguments)
         except InvalidInputs as wrong:
@@ -192,7 +219,7 @@ class _Face:
             raise InvalidInputs(wrong)
         return await self.run_tools[name](context, given)
 
-    async def _workflow(self, context: Context, entry: WorkflowTool, arguments: dict[str, Json]) -> t.CallToolResult:
+    async def _workflow(self, context: Context, entry: Entry, arguments: dict[str, Json]) -> t.CallToolResult:
         inputs = entry.inputs(arguments)
         offer = entry.offer
         run = await self.engine.start(offer.program_digest, offer.document, offer.workflow.id, inputs, "")
@@ -225,18 +252,8 @@ class _Face:
             run = await self.engine.wait(run.id, "", min(HEARTBEAT_SECONDS, left), seen)
             seen = run.fingerprint()
             elapsed = time.monotonic() - started
-            await context.session.report_progress(round(elapsed, 3), None, progress_line(run))
+            await context.session.report_progress(round(elapsed, 3), None, run.line())
         return run, time.monotonic() - started
-
-
-def progress_line(run: Run) -> str:
-    """A run in one line: the step, what the provider says, and for how long."""
-    upstream = run.state.upstream
-    says = [str(upstream[key]) for key in ("status", "state", "type") if key in upstream][:1]
-    position = upstream.get("queue_position")
-    says += [f"position {position}"] if position is not None else []
-    elapsed = round(run.updated - run.created)
-    return f"{run.state.step}{': ' + ', '.join(says) if says else ''} ({run.status}, {elapsed} s)"[:200]
 
 
 def _left(started: float, seconds: float) -> float:

@@ -1,0 +1,25 @@
+"""A run, or a refusal, as the result of a tool call: structured content, and the same as text."""
+
+from __future__ import annotations
+
+import json
+
+import mcp.types as t
+
+from arazzo_mcp.engine.run import Run, RunStatus
+from arazzo_mcp.server.envelope import envelope
+
+
+def result(run: Run, waited: float, *, cancelling: bool = False) -> t.CallToolResult:
+    """A run as the result of a tool call; an error where it failed or is in doubt."""
+    content = envelope(run, waited, cancelling=cancelling)
+    return t.CallToolResult(
+        content=[t.TextContent(type="text", text=json.dumps(content, ensure_ascii=False))],
+        structured_content=content,
+        is_error=run.status in (RunStatus.FAILED, RunStatus.IN_DOUBT),
+    )
+
+
+def refusal(message: str) -> t.CallToolResult:
+    """A call that started nothing, and why."""
+    return t.CallToolResult(content=[t.TextContent(type="text", text=message)], is_error=True)
