@@ -118,9 +118,8 @@ async def drive(live: Live, program: Program, store: Store, perform: Perform) ->
     state, command = live.run.state, live.run.command
     while not isinstance(command, Done):
         if _must_not_be_lost(state, command):
-            await (
-                anyio.lowlevel.checkpoint()
-            )  # a process that is ending starts nothing that it might not see the end of
+            # a process that is ending starts nothing that it might not see the end of
+            await anyio.lowlevel.checkpoint()
         answered = live.run.state.cancel and not state.cancel
         run = _about_to(live.run, state, command)
         if not _is_recorded(live.run, state, command):
@@ -200,14 +199,14 @@ async def _awaited_call(live: Live, state: State, command: CallOperation, perfor
     with live.awaited():
         return await perform(live.run.program, command)
     if state.cancel:
-        await (
-            anyio.lowlevel.checkpoint()
-        )  # ends here with this process; the request is recorded and sent at the next start
+        # ends here with this process: the request is recorded, and sent at the next start
+        await anyio.lowlevel.checkpoint()
     return Exchange(failure=Failure("broken", "arazzo-mcp ended before the answer came"))
 
 
 async def _interrupted_by_cancel(live: Live, command: Command, perform: Perform) -> Event:
     if isinstance(command, CallOperation):
+        await anyio.lowlevel.checkpoint()  # nothing is sent by a process that is ending
         return Exchanged(await perform(live.run.program, command))
     await anyio.sleep(max(0.0, (live.run.due or 0.0) - time.time()))
     return Woke()
