@@ -16,7 +16,8 @@ from arazzo_mcp.arazzo.scope import Exchange
 from arazzo_mcp.credentials import Credentials
 from arazzo_mcp.engine.local import LocalEngine
 from arazzo_mcp.engine.store import SqliteStore
-from arazzo_mcp.errors import DocumentError
+from arazzo_mcp.errors import DocumentError, UsageError
+from arazzo_mcp.findings import did_you_mean
 from arazzo_mcp.http import ApiClient, HttpLimits
 from arazzo_mcp.library import Library, Linked, Options, Snapshot, open_library, relink
 from arazzo_mcp.server.catalog import Catalog, Offer
@@ -59,8 +60,19 @@ def options(settings: Settings) -> Options:
 
 
 def load(paths: Iterable[Path], settings: Settings) -> Library:
-    """Every description under the given files and folders."""
-    return open_library(paths, options(settings))
+    """Every description under the given files and folders.
+
+    Raises:
+        UsageError: the settings name a source that no document has; what they say of it would be lost.
+    """
+    library = open_library(paths, options(settings))
+    for what, names in (("--source", settings.sources), ("--server", settings.servers)):
+        for name in names:
+            if library.source_names and name not in library.source_names:
+                known = ", ".join(sorted(library.source_names))
+                hint = did_you_mean(name, library.source_names)
+                raise UsageError(f"{what} {name}: no document has a source of that name. {hint} Sources: {known}")
+    return library
 
 
 def catalog(library: Library) -> Catalog:

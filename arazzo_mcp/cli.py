@@ -88,12 +88,15 @@ def _settings(config: Path | None, **flags: Any) -> Settings:
     return load_settings(config, flags)
 
 
+_FORMS = {"sources": "NAME=PATH", "servers": "NAME=URL", "inputs": "K=V"}
+
+
 def _pairs(values: Iterable[str] | None, what: str) -> dict[str, str]:
     pairs = {}
     for value in values or ():
         name, equals, text = value.partition("=")
         if not name or not equals:
-            raise typer.BadParameter(f"{value!r}: write NAME={'PATH' if what == 'sources' else 'VALUE'}")
+            raise typer.BadParameter(f"{value!r}: write {_FORMS[what]}")
         pairs[name] = text
     return pairs
 
@@ -110,7 +113,9 @@ def serve(
     paths: Paths,
     transport: Annotated[Transport, typer.Option(help="How clients connect.")] = Transport.STDIO,
     host: Annotated[str, typer.Option(help="Address to listen on (http, sse).")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on (http, sse); 0 takes a free one.")] = 8765,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port to listen on (http, sse); 0 takes a free one.")
+    ] = 8765,
     source: Source = None,
     server: Server = None,
     store: Store = None,
@@ -122,7 +127,7 @@ def serve(
     log_level: Annotated[LogLevel, typer.Option(help="What is logged to stderr.")] = LogLevel.INFO,
 ) -> None:
     """Serve every workflow as an MCP tool. The same application answers at /mcp and /sse."""
-    from arazzo_mcp.app import load, open_server
+    from arazzo_mcp.app import catalog, load, open_server
     from arazzo_mcp.server.transports import LOOPBACK, serve_http, serve_stdio
 
     _log_to_stderr(log_level)
@@ -130,7 +135,11 @@ def serve(
         config, sources=source, servers=server, store=store, strict=strict or None, wait_seconds=wait_seconds
     )
     library = load(paths, settings)
+    offered = len(catalog(library).entries)
     _print_findings(library.errors())
+    logging.getLogger(__name__).info(
+        "serving %d workflows of %d documents; runs are in %s", offered, len(library.descriptions), settings.store
+    )
 
     async def go() -> None:
         async with open_server(library, settings) as face:
@@ -236,8 +245,8 @@ def tools(
     from arazzo_mcp.server.tools import all_tools
 
     library = load(paths, _settings(config, sources=source, servers=server, strict=strict or None))
-    _print_findings(library.errors())
     shown = all_tools(catalog(library))
+    _print_findings(library.errors())
     if as_json:
         listed = [tool.model_dump(by_alias=True, exclude_none=True, mode="json") for tool in shown]
         typer.echo(json.dumps({"tools": listed}, indent=2, ensure_ascii=False))
@@ -310,7 +319,7 @@ def runs_cancel(run_id: str, store: Store = None, config: Config = None, as_json
         async with open_engine(Library((), ()), settings, take_over=False) as engine:
             ended = await cancelled(engine, run_id)
         typer.echo(shown(ended, as_json=as_json))
-        return 0 if ended.ended else 1
+        return 0 if ended.status == "cancelled" and ended.state.remote not in ("failed", "unsupported") else 1
 
     raise typer.Exit(_run(go))
 

@@ -114,6 +114,8 @@ def _syntax(text: Text, error: Exception) -> DocumentError:
     problem = getattr(error, "problem", None) or (
         "the document is nested too deeply" if isinstance(error, RecursionError) else str(error)
     )
+    if "cannot start any token" in problem and mark and "\t" in text.text.splitlines()[mark.line][: mark.column + 1]:
+        problem = "a tab in the indentation: use spaces"
     context = getattr(error, "context", None)
     message = f"this is no valid YAML or JSON: {problem}{f' ({context})' if context else ''}."
     return DocumentError(message, [Finding("error", "syntax", where, message)])

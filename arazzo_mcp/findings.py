@@ -69,5 +69,6 @@ def strictly(findings: Iterable[Finding]) -> list[Finding]:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A hint naming the known word that is nearest to a mistaken one, or nothing."""
-    near = get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f"Did you mean {near[0]!r}?" if near else ""
+    by_lower = {one.lower(): one for one in known}
+    near = get_close_matches(word.lower(), list(by_lower), n=1, cutoff=0.6)
+    return f"Did you mean {by_lower[near[0]]!r}?" if near else ""

@@ -92,10 +92,11 @@ class Linked:
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """Every description that was found, and everything that was found in them."""
+    """Every description that was found, everything that was found in them, and the names of all their sources."""
 
     descriptions: tuple[Linked, ...]
     findings: tuple[Finding, ...]
+    source_names: frozenset[str] = frozenset()
 
     def workflows(self) -> Iterator[tuple[Linked, Workflow]]:
         """Every workflow that can be served, in the order of the documents."""
@@ -121,7 +122,8 @@ def open_library(paths: Iterable[Path], options: Options) -> Library:
             findings += found
             if linked is not None:
                 descriptions.append(linked)
-    return Library(tuple(descriptions), tuple(findings))
+    names = frozenset(name for linked in descriptions for name in linked.program.description.sources)
+    return Library(tuple(descriptions), tuple(findings), names)
 
 
 def _documents(path: Path) -> Iterator[tuple[Path, Finding | None]]:
@@ -210,7 +212,9 @@ def _find_source(source: Source, document: Path, options: Options) -> tuple[Path
             message = f"source {source.name!r}: {tolerance.rule}; {source.url!r} was found at {candidate}."
             return candidate, Finding("warning", "source-elsewhere", source.where, message)
     hint = f"Give its place with --source {source.name}=PATH."
-    message = f"source {source.name!r}: there is no file at {source.url!r}."
+    remote = parts.scheme in ("http", "https")
+    what = "URLs are not fetched" if remote else "there is no file there"
+    message = f"source {source.name!r} is at {source.url!r}: {what}."
     return None, Finding("error", "source-not-found", source.where, message, hint, "*")
 
 
@@ -398,19 +402,15 @@ class _Linker:
                 did_you_mean(name, given - needed),
             )
         if operation.base_url is None:
-            self._report(
-                "warning",
-                workflow,
-                step,
-                "no-server",
-                f"source {source!r} has no absolute server URL.",
-                f"Give one with --server {source}=URL.",
-            )
+            where, hint = self.description.sources[source].where, f"Give one with --server {source}=URL."
+            self._add(Finding("warning", "no-server", where, f"source {source!r} has no absolute server URL.", hint))
 
     def _report(
         self, severity: Severity, workflow: Workflow, step: Step, code: str, message: str, hint: str = ""
     ) -> None:
         where = replace(step.where, path=f"{workflow.id}.{step.id}")
-        finding = Finding(severity, code, where, message, hint, workflow.id)
+        self._add(Finding(severity, code, where, message, hint, workflow.id))
+
+    def _add(self, finding: Finding) -> None:
         if finding not in self.findings:
             self.findings.append(finding)

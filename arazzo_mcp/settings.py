@@ -6,13 +6,14 @@ The file is TOML (`--config PATH`, or `arazzo-mcp.toml` in the working folder); 
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import platformdirs
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from arazzo_mcp.errors import UsageError
@@ -33,6 +34,14 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(env_prefix="ARAZZO_MCP_", frozen=True, extra="forbid")
+
+    @field_validator("servers")
+    @classmethod
+    def _are_urls(cls, servers: dict[str, str]) -> dict[str, str]:
+        for name, url in servers.items():
+            if not re.match(r"https?://[^/]", url):
+                raise ValueError(f"{name}: {url!r} is no http or https URL")
+        return servers
 
     sources: dict[str, Path] = Field(default_factory=dict)
     servers: dict[str, str] = Field(default_factory=dict)

@@ -66,13 +66,24 @@ def test_check_says_file_and_line_and_exits_with_1(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_check_says_what_is_not_served(tmp_path: Path) -> None:
+    misspelled = (WORKFLOWS / "fal.arazzo.yaml").read_text().replace("successCriteria:", "succesCriteria:", 1)
+    (tmp_path / "fal.arazzo.yaml").write_text(misspelled)
+    (tmp_path / "fal.openapi.yaml").write_bytes((WORKFLOWS / "fal.openapi.yaml").read_bytes())
+    done = ran("check", tmp_path)
+    assert done.returncode == 1
+    assert "'succesCriteria' is not a field of a step. Did you mean 'successCriteria'?" in done.stdout
+    assert "workflow fal-queue-inference is NOT served (1 errors, see above)" in done.stdout
+    assert "workflow fal-submit-and-cancel is served" in done.stdout
+
+
 def test_check_as_json(tmp_path: Path) -> None:
     (tmp_path / "a.arazzo.yaml").write_text("arazzo: 1.0.1\nworkflows:\n- workflowId: a\n  steps:\n  - stepId: b\n")
     done = ran("check", tmp_path, WORKFLOWS, "--json")
     data: dict[str, Any] = json.loads(done.stdout)
     (finding,) = (f for f in data["findings"] if f["code"] == "step-call")
     assert (finding["severity"], finding["line"], finding["workflow"]) == ("error", 5, "a")
-    assert len(data["workflows"]) == 4
+    assert [flow["served"] for flow in data["workflows"]] == [True] * 4 + [False]
 
 
 @pytest.mark.skipif(not SEEDS.is_dir(), reason="no published documents")
@@ -98,14 +109,18 @@ def test_tools_as_an_agent_sees_them() -> None:
     [
         (["run", WORKFLOWS, "fal-queue-inferenc"], "Did you mean 'fal-queue-inference'"),
         (["run", WORKFLOWS, "fal-queue-inference"], "model is required"),
-        (["run", WORKFLOWS, "fal-queue-inference", "--input", "model"], "write NAME=VALUE"),
+        (["run", WORKFLOWS, "fal-queue-inference", "--input", "model"], "write K=V"),
         (["run", WORKFLOWS, "fal-queue-inference", "--inputs", "{"], "--inputs is no JSON"),
         (["run", WORKFLOWS, "fal-queue-inference", "--inputs", "[1]"], "must be a JSON object"),
         (["run", WORKFLOWS, "fal-queue-inference", "--inputs", "@gone.json"], "gone.json cannot be read"),
         (["run", "gone.yaml", "x"], "there is no such file or folder"),
         (["serve", "gone"], "there is no such file or folder"),
         (["tools", "tests"], "there is no Arazzo document"),
-        (["serve", WORKFLOWS, "--server", "fal"], "write NAME=VALUE"),
+        (["serve", WORKFLOWS, "--server", "fal"], "write NAME=URL"),
+        (["serve", WORKFLOWS, "--server", "fall=http://127.0.0.1:1"], "Did you mean 'fal'?"),
+        (["check", WORKFLOWS, "--source", "fall=x.yaml"], "Did you mean 'fal'?"),
+        (["serve", WORKFLOWS, "--server", "fal=127.0.0.1:1"], "is no http or https URL"),
+        (["serve", WORKFLOWS, "--transport", "http", "--port", "99999"], "65535"),
         (["serve", WORKFLOWS, "--transport", "carrier-pigeon"], "carrier-pigeon"),
         (["check", WORKFLOWS, "--config", "gone.toml"], "gone.toml cannot be read"),
         (["runs", "show", "run_x"], "there is no run 'run_x'"),

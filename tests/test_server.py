@@ -183,7 +183,9 @@ async def test_an_unknown_run(connect: Connect, tool: str) -> None:
 async def test_run_tools_check_their_arguments(connect: Connect) -> None:
     async with connect() as client:
         assert "run_id is required" in await refused(client, "run_status", {})
-        assert "wait_seconds" in await refused(client, "run_status", {"run_id": "x", "wait_seconds": 500})
+        refusal = await refused(client, "run_status", {"run_id": "x", "wait_seconds": -1})
+        assert "wait_seconds" in refusal
+        assert "Nothing was started" not in refusal, "it says nothing of the run that is meant"
 
 
 @pytest.mark.parametrize(
@@ -313,6 +315,56 @@ async def test_a_cancel_that_is_too_late_keeps_the_result(connect: Connect, scri
         ended = await called(client, "run_status", {"run_id": run_id, "wait_seconds": 10})
     assert ended["status"] == "completed"
     assert ended["outputs"]["state"] == "ready"
+
+
+async def test_a_failed_run_whose_job_may_live_on_says_so_and_can_be_cancelled(
+    connect: Connect, scripted: Scripted
+) -> None:
+    scripted.replies = [made(), Response("gone", 404), JSONResponse({"status": "cancelled"})]
+    async with connect() as client:
+        failed = await called(client, "make-thing", {"name": "a"})
+        assert failed["status"] == "failed"
+        assert "may still run and be billed" in failed["next"]
+        envelope = await called(client, "run_cancel", {"run_id": failed["run_id"]})
+    assert (envelope["status"], envelope["remote"]) == ("cancelled", "cancelled")
+    assert scripted.asked[-1][:2] == ("POST", "/things/7/cancel")
+
+
+async def test_a_run_that_failed_before_anything_was_taken_says_so(connect: Connect, scripted: Scripted) -> None:
+    scripted.replies = [Response("no", 400)]
+    async with connect() as client:
+        failed = await called(client, "make-thing", {"name": "a"})
+        again = await called(client, "run_cancel", {"run_id": failed["run_id"]})
+    assert "Nothing was started" in failed["next"]
+    assert again["status"] == "failed"
+    assert len(scripted.asked) == 1
+
+
+async def test_a_cancel_that_is_refused_is_an_error(connect: Connect, scripted: Scripted) -> None:
+    scripted.replies = [made(), JSONResponse({"state": "busy"}), Response("not allowed", 405)]
+    async with connect(wait=0.3) as client:
+        run_id = (await busy(client))["run_id"]
+        result = await client.call_tool("run_cancel", {"run_id": run_id})
+    assert result.is_error
+    envelope = result.structured_content
+    assert envelope is not None
+    assert (envelope["status"], envelope["remote"]) == ("cancelled", "failed")
+    assert "may still run and be billed" in envelope["next"]
+
+
+async def test_a_cancel_that_waits_for_a_submit_stays_in_sight(connect: Connect, scripted: Scripted) -> None:
+    scripted.hold = anyio.Event()
+    scripted.replies = [made(), JSONResponse({"status": "cancelled"})]
+    async with connect(wait=0.1) as client, anyio.create_task_group() as tasks:
+        run_id = (await called(client, "make-thing", {"name": "a"}))["run_id"]
+        await scripted.reached.wait()
+        tasks.start_soon(called, client, "run_cancel", {"run_id": run_id})
+        with anyio.fail_after(10):
+            while (envelope := await called(client, "run_status", {"run_id": run_id})).get("remote") != "pending":
+                await anyio.sleep(0.02)
+        assert "A cancel was asked for" in envelope["next"]
+        scripted.hold.set()
+    assert scripted.asked[-1][1] == "/things/7/cancel"
 
 
 async def test_run_list_is_newest_first(connect: Connect, scripted: Scripted) -> None:

@@ -140,6 +140,8 @@ def _defaults(workflow: Workflow) -> dict[str, Json]:
 def _after_call(program: Program, state: State, exchange: Exchange) -> Advance:
     workflow, step = _present(program, state)
     repeatable = program.targets[workflow.id, step.id].method in REPEATABLE
+    if not repeatable and exchange.status is not None and exchange.status < 400:
+        state = replace(state, submits=state.submits + 1)
     if exchange.failure is not None and exchange.failure.kind != "bind" and repeatable and state.calls > 1:
         if (patient := _patient(state, step, exchange)) is not None:
             return patient

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from arazzo_mcp.arazzo.context import context_of
+from arazzo_mcp.arazzo.fields import check_fields
 from arazzo_mcp.arazzo.model import Description, Source, Workflow
 from arazzo_mcp.arazzo.parse_step import workflow as read_workflow
 from arazzo_mcp.arazzo.reader import Document, Path, Reader, keys
@@ -33,6 +34,7 @@ def parse(document: Document) -> tuple[Description | None, list[Finding]]:
     version = str(data["arazzo"])
     if not SERVED_VERSIONS.fullmatch(version):
         reader.warn(("arazzo",), "unknown-version", f"version {version} is read as 1.1.0.")
+    check_fields(reader, data, (), "a description")
     info = reader.mapping(data.get("info"), ("info",), "'info'")
     description = Description(
         version,
@@ -50,6 +52,7 @@ def _sources(reader: Reader, data: dict[str, Json]) -> Iterator[Source]:
     for at, node in enumerate(reader.items(data, "sourceDescriptions", ())):
         path: Path = ("sourceDescriptions", at)
         source = reader.mapping(node, path, "a source description")
+        check_fields(reader, source, path, "a source description")
         name = reader.text(source, "name", path, required=True)
         url = reader.text(source, "url", path, required=True)
         if name and url:

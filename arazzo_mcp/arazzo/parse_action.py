@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from arazzo_mcp.arazzo.context import Context
+from arazzo_mcp.arazzo.fields import check_fields
 from arazzo_mcp.arazzo.model import Action, Criterion, End, Goto, Retry, StepId, WorkflowId
 from arazzo_mcp.arazzo.parse_criterion import criteria
 from arazzo_mcp.arazzo.parse_request import parameters
@@ -32,6 +33,7 @@ def _action(context: Context, value: Json, component: str, path: Path, at: int) 
     node = context.reusable(reader.mapping(value, path, "an action"), component, path)
     if node is None:
         return None
+    check_fields(reader, node, path, "an action")
     name = reader.text(node, "name", path)
     if not name:
         name = f"{path[-2]}[{at}]"

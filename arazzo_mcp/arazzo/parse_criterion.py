@@ -8,6 +8,7 @@ from collections.abc import Callable
 from arazzo_mcp.arazzo.condition import ConditionSyntaxError, operands, parse_condition
 from arazzo_mcp.arazzo.context import Context
 from arazzo_mcp.arazzo.expression import Expression, parse_expression
+from arazzo_mcp.arazzo.fields import check_fields
 from arazzo_mcp.arazzo.model import Criterion, JsonPathCriterion, RegexCriterion, SimpleCriterion
 from arazzo_mcp.arazzo.reader import Path
 from arazzo_mcp.arazzo.scope import Json
@@ -27,6 +28,7 @@ def criteria(context: Context, node: dict[str, Json], key: str, path: Path) -> t
 
 def _criterion(context: Context, value: Json, path: Path) -> Criterion | None:
     node = context.reader.mapping(value, path, "a criterion")
+    check_fields(context.reader, node, path, "a criterion")
     text = context.reader.text(node, "condition", path, required=True)
     kind = node.get("type") or "simple"
     if isinstance(kind, dict):

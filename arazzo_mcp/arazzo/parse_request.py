@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from arazzo_mcp.arazzo.context import Context
+from arazzo_mcp.arazzo.fields import check_fields
 from arazzo_mcp.arazzo.model import Parameter, Replacement, RequestBody, StepCall, WorkflowId
 from arazzo_mcp.arazzo.reader import Path
 from arazzo_mcp.arazzo.scope import Json
@@ -36,6 +37,7 @@ def _parameter(context: Context, value: Json, path: Path) -> Parameter | None:
     node = context.reusable(context.reader.mapping(value, path, "a parameter"), "parameters", path)
     if node is None:
         return None
+    check_fields(context.reader, node, path, "a parameter")
     name = context.reader.text(node, "name", path, required=True)
     location = context.reader.text(node, "in", path) or None
     if location not in (*LOCATIONS, None):
@@ -51,6 +53,7 @@ def request_body(context: Context, value: Json, path: Path) -> RequestBody | Non
     if value is None:
         return None
     node = context.reader.mapping(value, path, "'requestBody'")
+    check_fields(context.reader, node, path, "'requestBody'")
     replacements = tuple(
         _replacement(
             context,
@@ -64,6 +67,7 @@ def request_body(context: Context, value: Json, path: Path) -> RequestBody | Non
 
 
 def _replacement(context: Context, node: dict[str, Json], path: Path) -> Replacement:
+    check_fields(context.reader, node, path, "a replacement")
     target = context.reader.text(node, "target", path, required=True)
     if target and not target.startswith("/"):
         context.reader.error(path, "replacement-target", f"target {target!r} is no JSON pointer.", "Write /a/b.")

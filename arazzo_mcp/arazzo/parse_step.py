@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from arazzo_mcp.arazzo.context import Context
+from arazzo_mcp.arazzo.fields import check_fields
 from arazzo_mcp.arazzo.model import OperationId, OperationPath, Step, StepCall, Workflow
 from arazzo_mcp.arazzo.parse_action import step_actions
 from arazzo_mcp.arazzo.parse_criterion import criteria
@@ -22,6 +23,7 @@ _OPERATION_PATH = re.compile(
 def workflow(context: Context, name: str) -> Workflow:
     """The workflow of a context."""
     node, path, reader = context.node, context.path, context.reader
+    check_fields(reader, node, path, "a workflow")
     steps = tuple(_steps(context))
     if not steps and not node.get("steps"):
         reader.error(path, "no-steps", f"workflow {name!r} has no steps.")
@@ -55,6 +57,7 @@ def _steps(context: Context) -> Iterator[Step]:
 
 
 def _step(context: Context, step_id: str, node: dict[str, Json], path: Path, call: StepCall) -> Step:
+    check_fields(context.reader, node, path, "a step")
     return Step(
         step_id,
         context.reader.text(node, "description", path),

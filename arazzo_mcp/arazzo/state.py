@@ -47,15 +47,16 @@ class EndedFrame:
 class State:
     """Where a run is. The last frame is the present one; `left` are those that gave their place to another workflow.
 
-    calls: requests answered or failed so far; upstream: what the provider last said of the job; cancel: the
-    cancel's own request is under way, tries: how often it has been sent, too_late: calls that came too late; remote:
-    what became of it; transfers: how often control went over to a workflow.
+    calls: requests answered or failed so far; submits: those that must not be repeated and were taken; upstream: what
+    the provider last said of the job; cancel: the cancel's own request is under way, tries: how often it has been sent,
+    too_late: calls that came too late; remote: what became of it; transfers: how often control went over to a workflow.
     """
 
     frames: tuple[Frame, ...] = ()
     left: dict[str, Frame] = field(default_factory=dict)
     ended: dict[str, EndedFrame] = field(default_factory=dict)
     calls: int = 0
+    submits: int = 0
     upstream: dict[str, Json] = field(default_factory=dict)
     cancel: bool = False
     tries: int = 0

@@ -68,6 +68,7 @@ class Live:
         if self._cancelling:
             return
         self._cancel = True
+        self.publish(replace(self.run, cancel=True))
         if self._interruptible is not None:
             self._interruptible.cancel()
 
@@ -80,6 +81,7 @@ class Live:
     def cancel_answered(self) -> None:
         """The provider has answered: from now on another request is another cancel."""
         self._cancelling = False
+        self.run = replace(self.run, cancel=False)
 
     @contextmanager
     def interruptible(self) -> Iterator[anyio.CancelScope]:
@@ -124,9 +126,9 @@ async def drive(live: Live, program: Program, store: Store, perform: Perform) ->
         run = _about_to(live.run, state, command)
         if not _is_recorded(live.run, state, command):
             await _save(store, run, durable=_must_not_be_lost(state, command), cancel_answered=answered)
+        live.publish(run)
         if answered:
             live.cancel_answered()
-        live.publish(run)
         event = await _happen(live, state, command, perform)
         state, command = _doubt(state, command, event) or advance(program, state, event)
     run = replace(live.run, state=state, command=command, updated=time.time(), due=None, outcome=command.outcome)

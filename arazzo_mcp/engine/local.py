@@ -148,13 +148,24 @@ class LocalEngine:
     async def cancel(self, run_id: str, principal: str = "") -> Run:
         """Ask a run to stop, whichever process drives it. The request is recorded when this returns."""
         run = await self.get(run_id, principal)
-        if not run.ended:
+        if run.may_live_on:
+            await self._reopen(run)
+        elif not run.ended:
             await self._store.request_cancel(run_id)
             if live := self._live.get(run_id):
                 live.request_cancel()
             elif self._tasks is not None:
                 await self._take_over(run_id)
         return await self.get(run_id, principal)
+
+    async def _reopen(self, run: Run) -> None:
+        """A failed run whose job may live on goes on with being cancelled."""
+        program = await self._program(run)
+        command = Wait(run.state.step, 0.0)
+        again = replace(run, outcome=None, owner=self.owner, command=command, due=time.time(), cancel=True)
+        with anyio.CancelScope(shield=True):
+            if await self._store.reopen(again):
+                self._drive(again, program)
 
     async def newest(self, principal: str = "", limit: int = 50) -> list[Run]:
         """The newest runs of a principal, newest first."""

@@ -5,6 +5,7 @@ Nothing here does anything. Times are seconds since the epoch, durations seconds
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -57,13 +58,23 @@ class Run:
         """Whether the status is final."""
         return self.outcome is not None
 
+    @property
+    def elapsed(self) -> float:
+        """Seconds from the start to the end, or until now."""
+        return (self.updated if self.ended else time.time()) - self.created
+
+    @property
+    def may_live_on(self) -> bool:
+        """Whether a run that has failed has started something at the provider that may go on without it."""
+        return self.status is RunStatus.FAILED and self.state.submits > 0
+
     def line(self) -> str:
         """The run in one line: the step, what the provider says, and for how long."""
         upstream = self.state.upstream
         says = [str(upstream[key]) for key in ("status", "state", "type") if key in upstream][:1]
         position = upstream.get("queue_position")
         says += [f"position {position}"] if position is not None else []
-        elapsed = round(self.updated - self.created)
+        elapsed = round(self.elapsed)
         return f"{self.state.step}{': ' + ', '.join(says) if says else ''} ({self.status}, {elapsed} s)"[:200]
 
     def fingerprint(self) -> tuple[Json, ...]:
@@ -120,6 +131,9 @@ class Store(Protocol):
     async def request_cancel(self, run_id: str) -> None:
         """Record that a run is to be cancelled; durable, from any process."""
 
+    async def reopen(self, run: Run) -> bool:
+        """Let a run that has failed be driven again by its new owner; False where somebody else was faster."""
+
     async def cancels(self, owner: str) -> list[str]:
         """The working runs of an owner that somebody wants to stop."""
 
@@ -146,7 +160,8 @@ class Engine(Protocol):
         """The run when it has ended, when its fingerprint is no longer `seen`, or after so many seconds."""
 
     async def cancel(self, run_id: str, principal: str) -> Run:
-        """Ask a run to stop; returns at once. Nothing happens to a run that has ended."""
+        """Ask a run to stop; returns at once. Of the runs that have ended only a failed one is touched, whose job may
+        live on at the provider."""
 
     async def newest(self, principal: str, limit: int) -> list[Run]:
         """The newest runs of a principal, newest first."""

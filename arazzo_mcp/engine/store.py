@@ -155,6 +155,20 @@ class SqliteStore:
 
         await self._ask(do, durable=True)
 
+    async def reopen(self, run: Run) -> bool:
+        """Let a run that has failed be driven again, by its new owner; False where somebody else was faster."""
+        status, state, command, updated, due, _ = _saved(run)
+
+        def do(connection: sqlite3.Connection) -> bool:
+            changed = connection.execute(
+                "UPDATE runs SET status = ?, state = ?, command = ?, updated = ?, due = ?, outcome = NULL, owner = ?,"
+                " cancel = 1 WHERE id = ? AND status = 'failed'",
+                (status, state, command, updated, due, run.owner, run.id),
+            )
+            return changed.rowcount == 1
+
+        return await self._ask(do, durable=True)
+
     async def cancels(self, owner: str) -> list[str]:
         """The working runs of an owner that somebody wants to stop."""
 

@@ -25,6 +25,7 @@ ENVELOPE_SCHEMA: Final[dict[str, Any]] = {
         "error": {"type": "object", "description": "What went wrong, where, with which values."},
         "upstream": {"type": "object", "description": "What the provider last said of its job."},
         "remote": {"type": "string", "description": "What a cancel achieved at the provider."},
+        "elapsed_seconds": {"type": "number", "description": "How long the run has taken so far."},
         "waited_seconds": {"type": "number", "description": "How long this call waited."},
         "poll_after_seconds": {"type": "number"},
         "next": {"type": "string", "description": "What to do next."},
@@ -33,7 +34,7 @@ ENVELOPE_SCHEMA: Final[dict[str, Any]] = {
 }
 
 
-def envelope(run: Run, waited: float, *, cancelling: bool = False) -> dict[str, Json]:
+def envelope(run: Run, waited: float) -> dict[str, Json]:
     """The envelope of a run. `waited`: seconds that this call has waited."""
     outcome = run.outcome
     shown: dict[str, Json] = {
@@ -44,28 +45,47 @@ def envelope(run: Run, waited: float, *, cancelling: bool = False) -> dict[str, 
         "outputs": _bounded(outcome.outputs, run.id) if outcome and outcome.outputs else None,
         "error": outcome.error if outcome else None,
         "upstream": run.state.upstream or None,
-        "remote": run.state.remote,
+        "remote": "pending" if run.cancel and not run.ended else run.state.remote,
+        "elapsed_seconds": round(run.elapsed, 1),
         "waited_seconds": round(waited, 1),
+        "poll_after_seconds": None if run.ended else max(_POLL_SECONDS, round((run.due or 0) - time.time())),
+        "next": _next(run),
     }
-    if not run.ended:
-        shown["poll_after_seconds"] = _poll_after(run)
-        shown["next"] = _next(run, cancelling=cancelling)
     return {name: value for name, value in shown.items() if value is not None}
 
 
-def _poll_after(run: Run) -> int:
-    return max(_POLL_SECONDS, round((run.due or 0) - time.time()))
+def _next(run: Run) -> str | None:
+    """What an agent does best now: above all, when calling the workflow again would pay twice."""
+    if not run.ended:
+        return _next_of_working(run)
+    if run.may_live_on:
+        return (
+            "A job was submitted before this failed: it may still run and be billed at the provider, and calling the "
+            f"workflow again starts another one. run_cancel with run_id {run.id!r} cancels it."
+        )
+    if run.status is RunStatus.FAILED:
+        return "Nothing was started at the provider: correct the cause, then call again."
+    if run.status is RunStatus.IN_DOUBT:
+        return "Do not call the workflow again before you know at the provider whether the job exists."
+    return _CANCELLED.get(run.state.remote or "") if run.status is RunStatus.CANCELLED else None
 
 
-def _next(run: Run, *, cancelling: bool) -> str:
+def _next_of_working(run: Run) -> str:
+    wait = f"Call run_status with run_id {run.id!r} and wait_seconds 45 to wait for a change"
+    if run.cancel:
+        return f"A cancel was asked for and waits for the request that is under way. {wait}."
     if run.state.remote == "already_completed":
-        said = "The job could not be cancelled any more; the run goes on to its result."
-    elif cancelling:
-        said = "The cancel is under way."
-    else:
-        said = "The run goes on."
-    ask = f"Call run_status with run_id {run.id!r} and wait_seconds 45 to wait for a change"
-    return f"{said} {ask}, run_cancel to stop it."
+        return f"The job could not be cancelled any more; the run goes on to its result. {wait}."
+    return f"The run goes on by itself. {wait}, run_cancel to stop it."
+
+
+_LIVES_ON: Final = "the run is stopped here, but its job may still run and be billed at the provider."
+_CANCELLED: Final = {
+    "failed": f"The provider did not take the cancel (see upstream): {_LIVES_ON}",
+    "unsupported": f"The API has no way to cancel that is known: {_LIVES_ON}",
+    "cancel_requested": "The provider was asked to stop the job and has accepted that.",
+    "nothing_started": "Nothing was started at the provider.",
+}
 
 
 def _bounded(outputs: dict[str, Json], run_id: str) -> dict[str, Json]:

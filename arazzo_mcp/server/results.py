@@ -10,14 +10,18 @@ from arazzo_mcp.engine.run import Run, RunStatus
 from arazzo_mcp.server.envelope import envelope
 
 
-def result(run: Run, waited: float, *, cancelling: bool = False) -> t.CallToolResult:
-    """A run as the result of a tool call; an error where it failed or is in doubt."""
-    content = envelope(run, waited, cancelling=cancelling)
+def result(run: Run, waited: float) -> t.CallToolResult:
+    """A run as the result of a tool call; an error where it failed, is in doubt, or was stopped without its job."""
+    content = envelope(run, waited)
     return t.CallToolResult(
         content=[t.TextContent(type="text", text=json.dumps(content, ensure_ascii=False))],
         structured_content=content,
-        is_error=run.status in (RunStatus.FAILED, RunStatus.IN_DOUBT),
+        is_error=run.status in (RunStatus.FAILED, RunStatus.IN_DOUBT) or _job_lives_on(run),
     )
+
+
+def _job_lives_on(run: Run) -> bool:
+    return run.status is RunStatus.CANCELLED and run.state.remote in ("failed", "unsupported")
 
 
 def refusal(message: str) -> t.CallToolResult:

@@ -110,6 +110,8 @@ def _lines(error: ValidationError) -> Iterator[str]:
     elif error.validator in ("anyOf", "oneOf") and error.context:
         ways = dict.fromkeys(line for inner in error.context for line in _lines(inner))
         yield " or ".join(list(ways)[:_MOST_PROBLEMS])
+    elif error.validator == "pattern":
+        yield f"{field}: {_shown(error.instance)} does not fit{_expected(schema)}; pattern {schema['pattern']}"
     else:
         yield f"{field or 'the arguments'}: {error.message[:_SHOWN_CHARACTERS]}"
 

@@ -57,9 +57,8 @@ def _schema(properties: dict[str, Json], required: list[str]) -> dict[str, Any]:
 _WAIT: Final[dict[str, Json]] = {
     "type": "number",
     "minimum": 0,
-    "maximum": MOST_WAIT_SECONDS,
     "default": 0,
-    "description": "Wait up to so many seconds for the run to end or to make progress; costs nothing meanwhile.",
+    "description": "Wait up to so many seconds (at most 50) for the run to end or to make progress.",
 }
 _LIST_SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
@@ -93,9 +92,7 @@ RUN_TOOLS: Final = {
             name="run_list",
             title="List runs",
             description="The newest runs, newest first: use it to find a run_id again.",
-            input_schema=_schema(
-                {"limit": {"type": "integer", "minimum": 1, "maximum": MOST_LISTED, "default": 20}}, []
-            ),
+            input_schema=_schema({"limit": {"type": "integer", "minimum": 1, "default": 20}}, []),
             output_schema=_LIST_SCHEMA,
             annotations=t.ToolAnnotations(read_only_hint=True, open_world_hint=False),
         ),
@@ -200,7 +197,8 @@ class _Face:
                 raise MCPError(t.INVALID_PARAMS, f"Unknown tool: {params.name}. {hint}".rstrip())
             return await self._workflow(context, entry, arguments)
         except InvalidInputs as wrong:
-            return refusal(f"Nothing was started. Invalid arguments for {params.name}: {wrong}")
+            before = "" if params.name in self.run_tools else "Nothing was started. "
+            return refusal(f"{before}Invalid arguments for {params.name}: {wrong}")
         except UnknownRun as unknown:
             return refusal(f"{unknown}. Call run_list to see the runs that there are.")
         except StoreError as error:
@@ -228,7 +226,8 @@ class _Face:
 
     async def _status(self, context: Context, given: dict[str, Json]) -> t.CallToolResult:
         run = await self.engine.get(given["run_id"], "")
-        run, waited = await self._follow(context, run, given.get("wait_seconds", 0), until_change=True)
+        seconds = min(given.get("wait_seconds", 0), MOST_WAIT_SECONDS)
+        run, waited = await self._follow(context, run, seconds, until_change=True)
         return result(run, waited)
 
     async def _cancel(self, _context: Context, given: dict[str, Json]) -> t.CallToolResult:
@@ -238,10 +237,10 @@ class _Face:
         while not run.ended and run.state.remote == before.state.remote and _left(started, CANCEL_WAIT_SECONDS) > 0:
             seen = run.fingerprint()
             run = await self.engine.wait(run.id, "", min(0.5, _left(started, CANCEL_WAIT_SECONDS)), seen)
-        return result(run, time.monotonic() - started, cancelling=True)
+        return result(run, time.monotonic() - started)
 
     async def _list(self, _context: Context, given: dict[str, Json]) -> t.CallToolResult:
-        runs = await self.engine.newest("", given.get("limit", 20))
+        runs = await self.engine.newest("", min(given.get("limit", 20), MOST_LISTED))
         return _listing([_brief(run) for run in runs])
 
     async def _follow(self, context: Context, run: Run, seconds: float, *, until_change: bool) -> tuple[Run, float]:
@@ -260,7 +259,7 @@ def _left(started: float, seconds: float) -> float:
     return seconds - (time.monotonic() - started)
 
 
-_BRIEF: Final[tuple[str, ...]] = ("run_id", "workflow", "status", "step", "remote", "waited_seconds")
+_BRIEF: Final[tuple[str, ...]] = ("run_id", "workflow", "status", "step", "remote", "elapsed_seconds", "waited_seconds")
 
 
 def _brief(run: Run) -> dict[str, Json]:
