@@ -120,12 +120,13 @@ class ApiClient:
         """The client for a URL: through the proxy that the environment names for it, if any."""
         if self._session is None:
             raise RuntimeError("ApiClient is not open: use it in `async with`")
-        proxy = "" if proxy_bypass(url.host) else getproxies().get(url.scheme, "")
-        if proxy not in self._clients:
+        place = f"{url.scheme}://{url.host}"
+        if place not in self._clients:
+            proxy = "" if proxy_bypass(url.host) else getproxies().get(url.scheme, "")
             transport = AiohttpTransport(client=self._session, proxy=httpx.Proxy(proxy) if proxy else None)
             nowhere = CookieJar(policy=DefaultCookiePolicy(allowed_domains=()))
-            self._clients[proxy] = httpx.AsyncClient(transport=transport, cookies=nowhere)
-        return self._clients[proxy]
+            self._clients[place] = httpx.AsyncClient(transport=transport, cookies=nowhere)
+        return self._clients[place]
 
 
 async def _content(response: httpx.Response, most: int) -> bytes:

@@ -55,6 +55,7 @@ class OpenApi:
             if entry.operation_id:
                 self.by_id.setdefault(entry.operation_id, []).append(entry)
         self.by_key = {entry.key: entry for entry in self.entries}
+        self._operations: dict[str, Operation] = {}
 
     @property
     def version(self) -> str:
@@ -81,6 +82,11 @@ class OpenApi:
 
     def operation(self, key: str) -> Operation:
         """The operation with this key; KeyError where there is none."""
+        if key not in self._operations:
+            self._operations[key] = self._operation(key)
+        return self._operations[key]
+
+    def _operation(self, key: str) -> Operation:
         entry = self.by_key[key]
         item = self.resolve(_mapping(self.data.get("paths")).get(entry.path))
         node = _mapping(item.get(entry.method.lower()))
