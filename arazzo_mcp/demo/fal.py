@@ -23,20 +23,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from arazzo_mcp.demo.jobs import (
-    BadPlan,
-    Job,
-    Record,
-    Recorded,
-    Refusal,
-    State,
-    View,
-    admits,
-    base_url,
-    give_refusal,
-    json_object,
-    picture,
-)
+from arazzo_mcp.demo.jobs import BadPlan, Job, Record, State, View
+from arazzo_mcp.demo.wire import Recorded, Refusal, admits, base_url, give_refusal, json_object, picture
 
 _NAMESPACES = ("workflows", "comfy")
 """Model ids under these begin with one segment more than owner and app."""

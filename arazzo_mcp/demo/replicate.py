@@ -22,21 +22,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from arazzo_mcp.demo.jobs import (
-    BadPlan,
-    Job,
-    Record,
-    Recorded,
-    Refusal,
-    Sleep,
-    State,
-    View,
-    admits,
-    base_url,
-    give_refusal,
-    json_object,
-    picture,
-)
+from arazzo_mcp.demo.jobs import BadPlan, Job, Record, Sleep, State, View
+from arazzo_mcp.demo.wire import Recorded, Refusal, admits, base_url, give_refusal, json_object, picture
 
 _WORDS = {
     State.QUEUED: "starting",

@@ -20,18 +20,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from arazzo_mcp.demo.jobs import (
-    BadPlan,
-    Job,
-    Record,
-    Recorded,
-    Refusal,
-    State,
-    View,
-    admits,
-    give_refusal,
-    json_object,
-)
+from arazzo_mcp.demo.jobs import BadPlan, Job, Record, State, View
+from arazzo_mcp.demo.wire import Recorded, Refusal, admits, give_refusal, json_object
 
 _USER, _EMAIL = "demo", "demo@example.com"
 _KINDS = {"p": "script", "f": "flow"}
