@@ -29,7 +29,7 @@ from httpx_aiohttp import AiohttpTransport
 
 from arazzo_mcp import __version__
 from arazzo_mcp.arazzo.command import CallOperation
-from arazzo_mcp.arazzo.scope import ABSENT, Exchange, Failure, Value, within
+from arazzo_mcp.arazzo.scope import ABSENT, MOST_DEPTH, Exchange, Failure, Value, within
 from arazzo_mcp.credentials import Additions, Credentials
 from arazzo_mcp.errors import BindError
 from arazzo_mcp.openapi.bind import bind
@@ -37,7 +37,6 @@ from arazzo_mcp.openapi.model import Operation, Request
 
 _NEVER_SENT: Final = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
 _MOST_HEADER_BYTES: Final = 64 * 1024
-_MOST_DEPTH: Final = 100
 _SURROGATES: Final = re.compile("[\ud800-\udfff]")
 
 
@@ -250,7 +249,7 @@ def _json_or_text(text: str) -> Value:
         return _whole(text)
     if "\\ud" in text.lower():
         value = json.loads(_SURROGATES.sub("\ufffd", json.dumps(value, ensure_ascii=False)))
-    return value if within(value, _MOST_DEPTH) else _whole(text)
+    return value if within(value, MOST_DEPTH) else _whole(text)
 
 
 def _whole(text: str) -> str:

@@ -7,6 +7,7 @@ import json
 import logging
 from collections.abc import AsyncIterator
 from email.utils import formatdate
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -15,6 +16,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 
 from arazzo_mcp.arazzo.command import Argument, Body, CallOperation, Target
 from arazzo_mcp.arazzo.scope import ABSENT, Exchange
+from arazzo_mcp.arazzo.state import STATE_JSON, Frame, State
 from arazzo_mcp.credentials import Credentials
 from arazzo_mcp.http import ApiClient, HttpLimits, decode, retry_after
 from arazzo_mcp.openapi.parse import OpenApi
@@ -111,6 +113,39 @@ async def test_a_refusal_says_which_variable_to_set(scripted: Scripted) -> None:
     scripted.replies = [JSONResponse({"detail": "who are you?"}, 401)]
     exchange = await performed(described(scripted.url, {"type": "http", "scheme": "bearer"}))
     assert exchange.body["detail"] == "who are you? (no credential is set for api.Key: set ARAZZO_API_KEY)"
+
+
+async def test_nothing_of_netrc_is_sent(scripted: Scripted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text(f"machine 127.0.0.1 login me password {CANARY}\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    scripted.replies = [JSONResponse({})]
+    await performed(described(scripted.url))
+    assert "authorization" not in scripted.headers[0]
+
+
+@pytest.mark.parametrize("value", ["caf\u00e9", "a\x01b"])
+async def test_a_header_that_cannot_be_sent_never_leaves(scripted: Scripted, value: str) -> None:
+    exchange = await performed(described(scripted.url), call("GET", "/x", Argument("x-name", "header", value)))
+    assert exchange.failure is not None
+    assert exchange.failure.kind == "bind"
+    assert scripted.asked == []
+
+
+async def test_an_encoding_that_was_not_asked_for_is_not_taken_in(scripted: Scripted) -> None:
+    bomb = gzip.compress(gzip.compress(b"0" * 10_000_000))
+    scripted.replies = [Response(bomb, headers={"content-encoding": "gzip, gzip"})]
+    exchange = await performed(described(scripted.url))
+    assert exchange.failure is not None
+    assert "was not asked for" in exchange.failure.message
+
+
+async def test_an_answer_with_a_line_that_is_too_long_may_have_been_taken(scripted: Scripted) -> None:
+    scripted.replies = [JSONResponse({}, headers={"x-long": CANARY * 20_000})]
+    exchange = await performed(described(scripted.url), call("POST"))
+    assert exchange.failure is not None
+    assert exchange.failure.kind == "broken"
+    assert CANARY not in exchange.failure.message
 
 
 async def test_no_cookie_is_kept(scripted: Scripted) -> None:
@@ -273,6 +308,23 @@ def test_retry_after(header: str, seconds: float | None) -> None:
 def test_deeply_nested_json_is_a_text() -> None:
     text = "[" * 200_000
     assert decode("application/json", text.encode()) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('{"a": NaN}', {"a": None}),
+        ('{"a": "half \\ud83d"}', {"a": "half \ufffd"}),
+        ('{"a": "\\ud83d\\ude00"}', {"a": "\U0001f600"}),
+        ("[" * 99 + "]" * 99, None),
+        ("[" * 150 + "]" * 150, "[" * 150 + "]" * 150),
+    ],
+)
+def test_what_is_taken_in_can_be_kept(text: str, value: Any) -> None:
+    taken = decode("application/json", text.encode())
+    assert taken == (json.loads(text) if value is None else value)
+    state = State(frames=(Frame("w", "s", {}, {"s": {"body": taken}}),))
+    assert STATE_JSON.validate_json(STATE_JSON.dump_json(state)) == state
 
 
 def test_numbers_come_back_as_they_are() -> None:

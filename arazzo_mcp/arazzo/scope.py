@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 Json: TypeAlias = Any
 """What `json.loads` returns: None, bool, int, float, str, list or dict of these."""
@@ -34,8 +34,12 @@ def as_text(value: Json) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
+MOST_DEPTH: Final = 100
+"""How deep a value may be nested that comes from outside: deeper ones cannot be read back from where they are kept."""
+
+
 def within(value: Json, depth: int) -> bool:
-    """Whether a value is nested no deeper than `depth`: deeper ones cannot be read back from where they are kept."""
+    """Whether a value is nested no deeper than `depth`."""
     level = [value]
     for _ in range(depth):
         level = [inner for one in level if isinstance(one, dict | list) for inner in _inner(one)]

@@ -23,7 +23,7 @@ from filelock import FileLock, Timeout
 
 from arazzo_mcp.arazzo.command import Done, Outcome, Program, Started, Wait
 from arazzo_mcp.arazzo.interpreter import advance
-from arazzo_mcp.arazzo.scope import Json
+from arazzo_mcp.arazzo.scope import MOST_DEPTH, Json, within
 from arazzo_mcp.arazzo.state import State
 from arazzo_mcp.engine.drive import Live, drive, recovered
 from arazzo_mcp.engine.run import Perform, Programs, Run, Store
@@ -116,12 +116,14 @@ class LocalEngine:
             self.owner,
         )
         with anyio.CancelScope(shield=True):  # a call that is cancelled must not leave a run that nobody drives
-            await self._create(run)
+            await self._create(run, inputs)
             log.info("run %s of %s started", run.id, workflow)
             self._drive(run, known)
         return run
 
-    async def _create(self, run: Run) -> None:
+    async def _create(self, run: Run, inputs: dict[str, Json]) -> None:
+        if not within(inputs, MOST_DEPTH):
+            raise InvalidInputs([f"the inputs are nested more than {MOST_DEPTH} deep"])
         try:
             await self._store.create(run, self._programs.snapshot(run.program))
         except ValueError as error:
