@@ -80,6 +80,8 @@ async def test_fal_tells_why_a_model_failed(tmp_path: Path, providers: ServedPro
     assert run.outcome.status == "failed"
     assert run.outcome.error is not None
     assert run.outcome.error["http_status"] == 422
+    assert run.state.upstream["status"] == "COMPLETED"
+    assert not run.may_live_on, "the job is over: nothing is left to be cancelled"
     assert run.outcome.error["provider"]
 
 

@@ -35,7 +35,7 @@ from arazzo_mcp.arazzo.problem import failure, problem
 from arazzo_mcp.arazzo.scope import ABSENT, Ended, Exchange, Json, Scope
 from arazzo_mcp.arazzo.state import EndedFrame, Frame, Remote, State
 from arazzo_mcp.arazzo.template import Unresolved, fill
-from arazzo_mcp.arazzo.upstream import glimpse, message_of
+from arazzo_mcp.arazzo.upstream import glimpse, message_of, told
 
 MOST_FRAMES: Final = 16
 """How deep workflows may call one another before the run is stopped as endless."""
@@ -68,7 +68,9 @@ def _advanced(program: Program, state: State, event: Event) -> Advance:
         case Exchanged(exchange) if state.cancel:
             return _after_cancel(program, replace(state, calls=state.calls + 1), exchange)
         case Exchanged(exchange):
-            return _after_call(program, _told(state, exchange), exchange)
+            return _after_call(
+                program, replace(state, calls=state.calls + 1, upstream=told(state.upstream, exchange)), exchange
+            )
         case Woke() if state.cancel:
             return _cancel(program, state)
         case Woke():
@@ -395,10 +397,3 @@ def _scope(program: Program, state: State, exchange: Exchange | None = None, chi
         self_uri=description.self_uri,
         exchange=exchange or Exchange(),
     )
-
-
-def _told(state: State, exchange: Exchange) -> State:
-    """What the provider says now; what it said to a cancel that came too late stays."""
-    words = {name: said for name, said in state.upstream.items() if name == "cancel"}
-    seen = glimpse(exchange)
-    return replace(state, calls=state.calls + 1, upstream={**seen, **words} if seen else state.upstream)

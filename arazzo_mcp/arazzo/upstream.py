@@ -5,11 +5,16 @@ Only for people and agents to read; nothing is decided by it.
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from arazzo_mcp.arazzo.scope import Exchange, Json, as_text
 
 _FIELDS: Final = ("status", "state", "type", "queue_position", "progress", "running", "error", "detail")
+_STATES: Final = ("status", "state", "type")
+_ENDED: Final = re.compile(
+    r"succe(eded|ss)|completed(job)?|finished|done|fail(ed|ure)|error|cancell?ed|aborted", re.IGNORECASE
+)
 _MESSAGES: Final = ("detail", "message", "error", "title", "error_description", "reason")
 _MOST_CHARACTERS: Final = 500
 _LOG_LINES: Final = 3
@@ -22,6 +27,21 @@ def glimpse(exchange: Exchange) -> dict[str, Json]:
     seen = {name: clip(value) for name in _FIELDS if (value := exchange.body.get(name)) is not None}
     lines = _last_lines(exchange.body.get("logs"))
     return {**seen, "logs": lines} if lines else seen
+
+
+def told(before: dict[str, Json], exchange: Exchange) -> dict[str, Json]:
+    """What is known of the job after one answer more: the last state that was told, and what was said to a cancel, stay
+    where the answer says nothing of them."""
+    seen = glimpse(exchange)
+    if not seen:
+        return before
+    stays = ("cancel",) if any(name in seen for name in _STATES) else ("cancel", *_STATES)
+    return {**{name: before[name] for name in stays if name in before}, **seen}
+
+
+def has_ended(upstream: dict[str, Json]) -> bool:
+    """Whether the provider has said that the job is over."""
+    return any(_ENDED.fullmatch(str(upstream[name])) for name in _STATES if name in upstream)
 
 
 def message_of(body: Json) -> str:

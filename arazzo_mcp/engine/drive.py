@@ -126,7 +126,7 @@ async def drive(live: Live, program: Program, store: Store, perform: Perform) ->
         run = _about_to(live.run, state, command)
         if not _is_recorded(live.run, state, command):
             await _save(store, run, durable=_must_not_be_lost(state, command), cancel_answered=answered)
-        live.publish(run)
+        live.publish(replace(run, cancel=live.run.cancel))  # asked for while this was recorded
         if answered:
             live.cancel_answered()
         event = await _happen(live, state, command, perform)

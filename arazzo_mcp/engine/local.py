@@ -99,9 +99,8 @@ class LocalEngine:
             raise UnknownRun(f"no program {program}")
         state, command = advance(known, State(), Started(workflow, inputs))
         if not isinstance(command, Done):
-            command = Wait(
-                state.step, 0.0
-            )  # what stands here has not been asked for yet: no doubt about it after a crash
+            # nothing is asked for yet, and that is what is recorded: after a crash there is no doubt about it
+            command = Wait(state.step, 0.0)
         now = time.time()
         run = Run(
             f"run_{secrets.token_urlsafe(18)}",

@@ -14,6 +14,7 @@ from typing import Protocol
 from arazzo_mcp.arazzo.command import REPEATABLE, CallOperation, Command, Outcome, Program
 from arazzo_mcp.arazzo.scope import Exchange, Json
 from arazzo_mcp.arazzo.state import State
+from arazzo_mcp.arazzo.upstream import has_ended
 
 
 class RunStatus(StrEnum):
@@ -66,7 +67,7 @@ class Run:
     @property
     def may_live_on(self) -> bool:
         """Whether a run that has failed has started something at the provider that may go on without it."""
-        return self.status is RunStatus.FAILED and self.state.submits > 0
+        return self.status is RunStatus.FAILED and self.state.submits > 0 and not has_ended(self.state.upstream)
 
     def line(self) -> str:
         """The run in one line: the step, what the provider says, and for how long."""

@@ -63,6 +63,8 @@ def _next(run: Run) -> str | None:
             "A job was submitted before this failed: it may still run and be billed at the provider, and calling the "
             f"workflow again starts another one. run_cancel with run_id {run.id!r} cancels it."
         )
+    if run.status is RunStatus.FAILED and run.state.submits:
+        return "The job has ended at the provider; calling the workflow again starts another one."
     if run.status is RunStatus.FAILED:
         return "Nothing was started at the provider: correct the cause, then call again."
     if run.status is RunStatus.IN_DOUBT:
