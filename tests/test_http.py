@@ -204,6 +204,18 @@ async def test_an_answer_that_does_not_come_in_time(scripted: Scripted) -> None:
     assert exchange.failure.kind == "timeout"
 
 
+async def test_an_answer_that_drips_has_a_limit_as_a_whole(scripted: Scripted) -> None:
+    async def drips() -> AsyncIterator[bytes]:
+        for _ in range(40):
+            yield b"x"
+            await anyio.sleep(0.05)
+
+    scripted.replies = [StreamingResponse(drips())]
+    exchange = await performed(described(scripted.url), call("POST"), limits=HttpLimits(read=1, total=0.3))
+    assert exchange.failure is not None
+    assert exchange.failure.kind == "timeout"
+
+
 async def test_a_server_that_is_not_there() -> None:
     exchange = await performed(described("http://127.0.0.1:9"))
     assert exchange.failure is not None
