@@ -55,8 +55,9 @@ async def to_the_end(client: Client, run_id: str) -> dict[str, Any]:
 @pytest.mark.parametrize("transport", ["http", "sse"])
 async def test_kill_in_the_middle_of_a_poll(transport: str, providers: ServedProviders, tmp_path: Path) -> None:
     given = serve(providers, tmp_path / "runs.sqlite3", 1)
-    async with http_server(*given) as server, client_of(server, transport) as client:
-        started = (await client.call_tool("fal-queue-inference", inputs(LOOKS))).structured_content
+    async with http_server(*given) as server:
+        async with client_of(server, transport) as client:
+            started = (await client.call_tool("fal-queue-inference", inputs(LOOKS))).structured_content
         assert started is not None
         assert started["status"] == "working"
         await server.kill()
@@ -131,8 +132,9 @@ async def test_a_submit_in_flight_at_the_kill_is_in_doubt_and_never_repeated(
     scripted.hold = anyio.Event()
     scripted.replies = [JSONResponse({"request_id": "1"})]
     given = [DOCUMENT, "--server", f"fal={scripted.url}", "--store", tmp_path / "runs.sqlite3", "--wait-seconds", "0.2"]
-    async with http_server(*given) as server, Client(server.mcp) as client:
-        started = (await client.call_tool("fal-queue-inference", inputs(LOOKS))).structured_content
+    async with http_server(*given) as server:
+        async with Client(server.mcp) as client:
+            started = (await client.call_tool("fal-queue-inference", inputs(LOOKS))).structured_content
         assert started is not None
         with anyio.fail_after(10):
             await scripted.reached.wait()
@@ -215,8 +217,9 @@ async def test_an_edited_document_does_not_divert_a_live_run(providers: ServedPr
         "--wait-seconds",
         "1",
     ]
-    async with http_server(*given) as server, Client(server.mcp) as client:
-        started = (await client.call_tool("fal-queue-inference", inputs(LOOKS))).structured_content
+    async with http_server(*given) as server:
+        async with Client(server.mcp) as client:
+            started = (await client.call_tool("fal-queue-inference", inputs(LOOKS))).structured_content
         assert started is not None
         await server.kill()
     document.write_text(
