@@ -367,14 +367,18 @@ def _after_cancel(program: Program, state: State, exchange: Exchange) -> Advance
         return _cancelled(program, replace(state, cancel=False, too_late=0))
     if state.too_late + 1 < len(_cancel_calls(program, state)):
         return _cancel(program, replace(state, too_late=state.too_late + 1))
-    return _enter(program, replace(state, cancel=False, too_late=0))
+    state = replace(state, cancel=False, too_late=0)
+    return _enter(program, state) if state.failed is None else _cancelled(program, state)
 
 
 def _cancelled(program: Program, state: State) -> Advance:
+    """The end that a cancel makes. A run that had failed stays so unless its job was cancelled; it never goes on."""
     outputs = {}
     if state.frames:
         root = replace(state, frames=state.frames[:1])
         outputs = _workflow_outputs(program.description.workflows[root.frame.workflow], _scope(program, root))
+    if state.failed is not None and state.remote not in ("cancelled", "cancel_requested"):
+        return state, Done(Outcome("failed", outputs, state.failed))
     return state, Done(Outcome("cancelled", outputs))
 
 

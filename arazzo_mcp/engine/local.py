@@ -163,7 +163,8 @@ class LocalEngine:
         """A failed run whose job may live on goes on with being cancelled."""
         program = await self._program(run)
         command = Wait(run.state.step, 0.0)
-        again = replace(run, outcome=None, owner=self.owner, command=command, due=time.time(), cancel=True)
+        state = replace(run.state, failed=run.outcome.error if run.outcome else None)
+        again = replace(run, state=state, outcome=None, owner=self.owner, command=command, due=time.time(), cancel=True)
         with anyio.CancelScope(shield=True):
             if await self._store.reopen(again):
                 self._drive(again, program)

@@ -67,7 +67,8 @@ class Run:
     @property
     def may_live_on(self) -> bool:
         """Whether a run that has failed has started something at the provider that may go on without it."""
-        return self.status is RunStatus.FAILED and self.state.submits > 0 and not has_ended(self.state.upstream)
+        over = self.state.remote == "already_completed" or has_ended(self.state.upstream)
+        return self.status is RunStatus.FAILED and self.state.submits > 0 and not over
 
     def line(self) -> str:
         """The run in one line: the step, what the provider says, and for how long."""

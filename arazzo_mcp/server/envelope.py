@@ -58,6 +58,8 @@ def _next(run: Run) -> str | None:
     """What an agent does best now: above all, when calling the workflow again would pay twice."""
     if not run.ended:
         return _next_of_working(run)
+    if run.may_live_on and run.state.remote is not None:
+        return _CANCELLED.get(run.state.remote)
     if run.may_live_on:
         return (
             "A job was submitted before this failed: it may still run and be billed at the provider, and calling the "
