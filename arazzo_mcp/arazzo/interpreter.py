@@ -33,7 +33,7 @@ from arazzo_mcp.arazzo.criterion import PASSED, Verdict, judge
 from arazzo_mcp.arazzo.model import End, Goto, Parameter, Retry, Step, StepId, Workflow, WorkflowId
 from arazzo_mcp.arazzo.problem import failure, problem
 from arazzo_mcp.arazzo.scope import ABSENT, Ended, Exchange, Json, Scope
-from arazzo_mcp.arazzo.state import EndedFrame, Frame, Remote, State
+from arazzo_mcp.arazzo.state import Frame, Remote, State
 from arazzo_mcp.arazzo.template import Unresolved, fill
 from arazzo_mcp.arazzo.upstream import glimpse, message_of, told
 
@@ -180,7 +180,7 @@ def _conclude(
     state: State,
     verdict: Verdict,
     exchange: Exchange,
-    child: EndedFrame | None = None,
+    child: Ended | None = None,
     trouble: dict[str, Json] | None = None,
 ) -> Advance:
     """Record the outputs of a step that was performed, and take the action that applies."""
@@ -213,7 +213,7 @@ def _not_now(program: Program, workflow: Workflow, step: Step, exchange: Exchang
     return exchange.status in _NOT_NOW and target is not None and target.method in REPEATABLE
 
 
-def _outputs(step: Step, scope: Scope, ok: bool, child: EndedFrame | None) -> dict[str, Json]:
+def _outputs(step: Step, scope: Scope, ok: bool, child: Ended | None) -> dict[str, Json]:
     """Step Object, `outputs`. Of a step that succeeded a value that is not there is null; of one that failed only what
     is there is kept, so that an error answer never wipes out an earlier value."""
     if child is not None and not step.outputs:
@@ -300,7 +300,7 @@ def _end(program: Program, state: State, trouble: dict[str, Json] | None = None)
     """The present workflow ends, and with it the run, or the step that called it goes on."""
     frame = state.frame
     workflow = program.description.workflows[frame.workflow]
-    ended = EndedFrame(frame.inputs, _workflow_outputs(workflow, _scope(program, state)))
+    ended = Ended(frame.inputs, _workflow_outputs(workflow, _scope(program, state)))
     below = replace(state, frames=state.frames[:-1], ended={**state.ended, workflow.id: ended})
     if not below.frames:
         return state, Done(Outcome("completed" if trouble is None else "failed", ended.outputs, trouble))
@@ -311,7 +311,7 @@ def _end(program: Program, state: State, trouble: dict[str, Json] | None = None)
     return _after_workflow(program, below, ended, trouble)
 
 
-def _after_workflow(program: Program, state: State, ended: EndedFrame, trouble: dict[str, Json] | None) -> Advance:
+def _after_workflow(program: Program, state: State, ended: Ended, trouble: dict[str, Json] | None) -> Advance:
     _, step = _present(program, state)
     if trouble is not None:
         verdict = Verdict(False, why=str(trouble["message"]))
@@ -390,12 +390,12 @@ def _present(program: Program, state: State) -> tuple[Workflow, Step]:
     return workflow, workflow.step(state.frame.step)
 
 
-def _scope(program: Program, state: State, exchange: Exchange | None = None, child: EndedFrame | None = None) -> Scope:
+def _scope(program: Program, state: State, exchange: Exchange | None = None, child: Ended | None = None) -> Scope:
     description = program.description
     return Scope(
         inputs=state.frame.inputs,
         steps=state.frame.outputs,
-        workflows={name: Ended(ended.inputs, ended.outputs) for name, ended in state.ended.items()},
+        workflows=state.ended,
         outputs=child.outputs if child else {},
         sources={name: {"url": s.url, "type": s.type} for name, s in description.sources.items()},
         self_uri=description.self_uri,

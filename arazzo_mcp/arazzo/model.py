@@ -160,7 +160,10 @@ def _destination(action: Action) -> StepId | WorkflowId | None:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Step Object, with the workflow's parameters and actions already laid under its own."""
+    """Step Object, with the workflow's parameters and actions already laid under its own.
+
+    timeout: the most seconds that it may take; depends_on: steps that must have completed before it.
+    """
 
     id: str
     description: str
@@ -172,11 +175,16 @@ class Step:
     on_failure: tuple[Action, ...]
     outputs: Mapping[str, Template]
     where: Where
+    timeout: float | None = None
+    depends_on: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Workflow:
-    """Workflow Object. `inputs` is its JSON Schema with local references inlined."""
+    """Workflow Object. `inputs` is its JSON Schema with local references inlined.
+
+    depends_on: the ids of workflows that must have completed before it.
+    """
 
     id: str
     summary: str
@@ -185,6 +193,7 @@ class Workflow:
     steps: tuple[Step, ...]
     outputs: Mapping[str, Template]
     where: Where
+    depends_on: tuple[str, ...] = ()
 
     def calls(self) -> Iterator[str]:
         """The ids of the workflows that this one calls, goes to, or runs before a retry."""

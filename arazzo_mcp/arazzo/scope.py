@@ -89,8 +89,8 @@ class Exchange:
 class Ended:
     """Inputs and outputs of a workflow that has ended in this run."""
 
-    inputs: Mapping[str, Json]
-    outputs: Mapping[str, Json]
+    inputs: dict[str, Json]
+    outputs: dict[str, Json]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import TypeAdapter
 
-from arazzo_mcp.arazzo.scope import Json
+from arazzo_mcp.arazzo.scope import Ended, Json
 
 Remote = Literal["cancelled", "cancel_requested", "already_completed", "failed", "unsupported", "nothing_started"]
 
@@ -36,14 +36,6 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
-class EndedFrame:
-    """What a workflow that has ended left behind."""
-
-    inputs: dict[str, Json]
-    outputs: dict[str, Json]
-
-
-@dataclass(frozen=True, slots=True)
 class State:
     """Where a run is. The last frame is the present one; `left` are those that gave their place to another workflow.
 
@@ -55,7 +47,7 @@ class State:
 
     frames: tuple[Frame, ...] = ()
     left: dict[str, Frame] = field(default_factory=dict)
-    ended: dict[str, EndedFrame] = field(default_factory=dict)
+    ended: dict[str, Ended] = field(default_factory=dict)
     calls: int = 0
     submits: int = 0
     upstream: dict[str, Json] = field(default_factory=dict)

@@ -16,7 +16,10 @@ Location = Literal["path", "query", "header", "cookie"]
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """Parameter Object. `raw_slash`: a `/` in the value stays as it is (see `parse.raw_slash`)."""
+    """Parameter Object. `raw_slash`: a `/` in the value stays as it is (see `parse.raw_slash`).
+
+    schema: its Schema Object with the reference at its root followed; description: of the parameter.
+    """
 
     name: str
     location: str
@@ -27,14 +30,20 @@ class Parameter:
     raw_slash: bool = False
     json: bool = False
     default: Json = None
+    schema: Mapping[str, Json] = field(default_factory=dict)
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class MediaType:
-    """One media type of a request body, with the way in which form fields are encoded."""
+    """One media type of a request body, with the way in which form fields are encoded.
+
+    schema: its Schema Object with the reference at its root followed; references inside stay as they are.
+    """
 
     name: str
     encoding: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
+    schema: Mapping[str, Json] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +69,10 @@ Requirement = tuple[SecurityScheme, ...]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation of a source. `security` holds the alternatives, best first; empty where none is needed."""
+    """One operation of a source. `security` holds the alternatives, best first; empty where none is needed.
+
+    statuses: the keys of its responses as written: `200`, `2XX`, `default`.
+    """
 
     source: str
     method: str
@@ -72,6 +84,7 @@ class Operation:
     body_required: bool
     security: tuple[Requirement, ...]
     anonymous: bool = False
+    statuses: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:

@@ -100,12 +100,13 @@ class OpenApi:
             self.base_url or self._server(node, item),
             tuple(self._parameters(item, node)),
             tuple(
-                MediaType(str(name), _mapping(_mapping(m).get("encoding")))
+                MediaType(str(name), _mapping(_mapping(m).get("encoding")), self.resolve(_mapping(m).get("schema")))
                 for name, m in _mapping(body.get("content")).items()
             ),
             bool(body.get("required")),
             tuple(self._requirements(requirements)),
             anonymous=isinstance(requirements, list) and {} in requirements,
+            statuses=tuple(map(str, _mapping(node.get("responses")))),
         )
 
     def _server(self, node: Mapping[str, Json], item: Mapping[str, Json]) -> str | None:
@@ -140,6 +141,8 @@ class OpenApi:
             location == "path" and raw_slash(node, schema),
             json=any("json" in str(name) for name in _mapping(node.get("content"))),
             default=schema.get("default"),
+            schema=schema,
+            description=str(node.get("description") or ""),
         )
 
     def _requirements(self, requirements: Json) -> Iterator[Requirement]:
