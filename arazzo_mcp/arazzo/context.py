@@ -5,8 +5,10 @@ Compiles the values of a workflow: each expression is parsed once, its names are
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from arazzo_mcp.arazzo.expression import Expression
 from arazzo_mcp.arazzo.inputs import plain_schema
@@ -28,6 +30,9 @@ from arazzo_mcp.arazzo.template import (
 )
 from arazzo_mcp.findings import did_you_mean
 
+OTHER_WORKFLOW: Final = re.compile(r"\$sourceDescriptions\.(?P<source>[^.{}]+)\.(?P<workflow>[^{}]+)")
+"""The id of a workflow that stands in a source of type arazzo."""
+
 
 @dataclass(frozen=True, slots=True)
 class Context:
@@ -44,12 +49,17 @@ class Context:
     calling: frozenset[str]
     components: dict[str, Json]
 
-    def local_workflow(self, text: str, path: Path) -> WorkflowId | None:
-        """A `workflowId` of a step or an action."""
-        if text.startswith("$"):
-            self.reader.error(path, "other-description", f"{text!r}: workflows of other descriptions are not served.")
-            return None
-        return WorkflowId(text)
+    def workflow_id(self, text: str, path: Path) -> WorkflowId | None:
+        """A `workflowId` of a step, an action or `dependsOn`: of this description, or of a source of type arazzo."""
+        text = text[1:-1] if text.startswith("{$") and text.endswith("}") else text
+        if not text.startswith("$") or OTHER_WORKFLOW.fullmatch(text):
+            return WorkflowId(text)
+        local = text.removeprefix("$workflows.")
+        if local in self.names.workflows:
+            return WorkflowId(local)
+        hint = "Write a workflowId, or $sourceDescriptions.<name>.<workflowId>."
+        self.reader.error(path, "workflow-reference", f"{text!r} names no workflow.", hint)
+        return None
 
     def reusable(self, node: dict[str, Json], kind: str, path: Path) -> dict[str, Json] | None:
         """Reusable Object: `reference: $components.<kind>.<name>`, `value` overriding a parameter's."""

@@ -93,5 +93,5 @@ def _target(context: Context, node: dict[str, Json], path: Path) -> StepId | Wor
         hint = did_you_mean(step, context.names.steps)
         context.reader.error(path, "unknown-step", f"there is no step {step!r} in this workflow.", hint)
     if workflow:
-        return context.local_workflow(workflow, path)
+        return context.workflow_id(workflow, path)
     return StepId(step) if step else None
