@@ -29,6 +29,7 @@ from arazzo_mcp.arazzo.template import (
     expressions_of,
     leaves,
     misspelt,
+    placed_leaves,
 )
 from arazzo_mcp.findings import did_you_mean
 
@@ -91,16 +92,19 @@ class Context:
     def template(self, value: Json, path: Path) -> Template:
         """A value with its expressions compiled and their names checked."""
         template = compile_template(value, self.names)
-        for leaf in leaves(template):
-            self._check_written(leaf, path)
-        for expression in expressions_of(template):
-            self.check(expression, path)
-        if _bare_inside(template):
-            self.reader.tolerate(path, "bare-expression", repr(value)[:80])
-        for kind in {leaf.kind for leaf in leaves(template) if isinstance(leaf, Selected)} - SELECTORS.keys():
-            hint = did_you_mean(kind, SELECTORS)
-            self.reader.error(path, "selector-type", f"selectors of type {kind!r} are not served.", hint)
+        for place, leaf in placed_leaves(template, path):
+            self._check_leaf(leaf, place)
         return template
+
+    def _check_leaf(self, leaf: Template, path: Path) -> None:
+        self._check_written(leaf, path)
+        for expression in expressions_of(leaf):
+            self.check(expression, path)
+        if _bare_inside(leaf):
+            self.reader.tolerate(path, "bare-expression", repr(_written(leaf))[:80])
+        if isinstance(leaf, Selected) and leaf.kind not in SELECTORS:
+            hint = did_you_mean(leaf.kind, SELECTORS)
+            self.reader.error(path, "selector-type", f"selectors of type {leaf.kind!r} are not served.", hint)
 
     def _check_written(self, leaf: Template, path: Path) -> None:
         """What looks like an expression and is none is sent as the text that it is, which is hardly what was meant."""
@@ -237,6 +241,12 @@ def _bare_inside(template: Template) -> bool:
     """Whether a text holds an expression that stood there without braces."""
     texts = (leaf for leaf in leaves(template) if isinstance(leaf, Text))
     return any(isinstance(part, Expression) and part.bare for text in texts for part in text.parts)
+
+
+def _written(leaf: Template) -> str:
+    """A text with expressions inside, as it stands in the document."""
+    parts = leaf.parts if isinstance(leaf, Text) else ()
+    return "".join(part if isinstance(part, str) else part.text for part in parts)
 
 
 _DECLARED: dict[str, Callable[[Context, Expression], tuple[str, str, str] | None]] = {

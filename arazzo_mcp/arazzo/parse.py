@@ -14,6 +14,7 @@ from arazzo_mcp.arazzo.context import OTHER_WORKFLOW, context_of
 from arazzo_mcp.arazzo.fields import check_fields
 from arazzo_mcp.arazzo.model import Description, Source, Workflow
 from arazzo_mcp.arazzo.parse_step import workflow as read_workflow
+from arazzo_mcp.arazzo.quirks import is_odd
 from arazzo_mcp.arazzo.reader import Document, Path, Reader, keys
 from arazzo_mcp.arazzo.scope import Json
 from arazzo_mcp.findings import Finding, did_you_mean
@@ -36,6 +37,7 @@ def parse(document: Document) -> tuple[Description | None, list[Finding]]:
         reader.warn(("arazzo",), "unknown-version", f"version {version} is read as 1.1.0.")
     check_fields(reader, data, (), "a description")
     info = reader.mapping(data.get("info"), ("info",), "'info'")
+    _check_head(reader, data, info)
     workflows = _workflows(reader, data)
     description = Description(
         version,
@@ -48,6 +50,20 @@ def parse(document: Document) -> tuple[Description | None, list[Finding]]:
     )
     # what stands at the workflow is read once for each of its steps
     return description, list(dict.fromkeys(reader.findings))
+
+
+def _check_head(reader: Reader, data: Mapping[str, Json], info: Mapping[str, Json]) -> None:
+    """What a description MUST have, and no workflow needs."""
+    for name in ("title", "version"):
+        if not info.get(name):
+            reader.warn(("info",), "incomplete-info", f"'info' has no {name!r}.")
+    if not data.get("sourceDescriptions"):
+        reader.warn((), "no-sources", "the description has no 'sourceDescriptions'.")
+    if "#" in str(data.get("$self", "")):
+        reader.warn(("$self",), "self-fragment", "'$self' must not contain a fragment.")
+    for kind, components in reader.mapping(data.get("components"), ("components",), "'components'").items():
+        for name in filter(is_odd, keys(components)):
+            reader.tolerate(("components", kind, name), "odd-name", f"component {name!r}")
 
 
 def _sources(reader: Reader, data: dict[str, Json]) -> Iterator[Source]:

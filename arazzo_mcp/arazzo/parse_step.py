@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from arazzo_mcp.arazzo.context import Context
 from arazzo_mcp.arazzo.fields import check_fields
-from arazzo_mcp.arazzo.model import OperationId, OperationPath, Step, StepCall, Workflow
+from arazzo_mcp.arazzo.model import OperationId, OperationPath, Step, StepCall, Workflow, WorkflowId
 from arazzo_mcp.arazzo.order import ordered, step_references
 from arazzo_mcp.arazzo.parse_action import step_actions
 from arazzo_mcp.arazzo.parse_criterion import criteria
@@ -59,6 +59,13 @@ def _steps(context: Context) -> Iterator[Step]:
 
 def _step(context: Context, step_id: str, node: dict[str, Json], path: Path, call: StepCall) -> Step:
     check_fields(context.reader, node, path, "a step")
+    if node.get("successCriteria") == []:
+        context.reader.warn(
+            (*path, "successCriteria"), "empty-criteria", "'successCriteria' is empty: any 2xx is a success."
+        )
+    if isinstance(call, WorkflowId) and node.get("requestBody") is not None:
+        message = "a step that calls a workflow sends no body; give the workflow's inputs as parameters."
+        context.reader.warn((*path, "requestBody"), "body-for-workflow", message)
     return Step(
         step_id,
         context.reader.text(node, "description", path),

@@ -255,6 +255,19 @@ def leaves(template: Template) -> Iterator[Literal | Expression | Text | Selecte
             yield template
 
 
+def placed_leaves(template: Template, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], Template]]:
+    """Every value in a template that holds no other, with its path."""
+    match template:
+        case Items(items):
+            for at, item in enumerate(items):
+                yield from placed_leaves(item, (*path, at))
+        case Members(members):
+            for name, item in members:
+                yield from placed_leaves(item, (*path, name))
+        case _:
+            yield path, template
+
+
 def expressions_of(template: Template) -> Iterator[Expression]:
     """Every expression in a template."""
     for leaf in leaves(template):
