@@ -56,8 +56,10 @@ class Snapshot:
 
     @property
     def digest(self) -> str:
-        """What names it: SHA-256 of its JSON form."""
-        return sha256(self.to_json().encode()).hexdigest()
+        """What names it: SHA-256 over the names and the SHA-256 of all that is in it."""
+        texts = {"": self.document, **self.sources}
+        parts = [[name, text.file, text.digest] for name, text in sorted(texts.items())]
+        return sha256(json.dumps([parts, sorted(self.servers.items())]).encode()).hexdigest()
 
     def to_json(self) -> str:
         """One JSON text with everything in it."""
