@@ -19,12 +19,12 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from arazzo_mcp.app import catalog, load, open_engine
-from arazzo_mcp.demo.providers import ServedProviders
+from arazzo_mcp.demo.providers import ServedProviders, serve_app
 from arazzo_mcp.server.catalog import MOST_NAME, tool_names
 from arazzo_mcp.server.envelope import ENVELOPE_SCHEMA
 from arazzo_mcp.server.tools import PAGE, all_tools, build_server
 from arazzo_mcp.settings import Settings
-from tests.conftest import ERAS, WORKFLOWS, Scripted, serve_app
+from tests.conftest import ERAS, WORKFLOWS, Scripted
 
 pytestmark = pytest.mark.anyio
 
