@@ -8,8 +8,7 @@ Nothing is repeated, no redirect is followed, no cookie is kept.
 from __future__ import annotations
 
 import time
-import zlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -28,18 +27,15 @@ from arazzo_mcp import __version__
 from arazzo_mcp.arazzo.command import CallOperation
 from arazzo_mcp.arazzo.scope import ABSENT, Exchange, Failure, Value
 from arazzo_mcp.credentials import Additions, Credentials
-from arazzo_mcp.decode import EVENTS, decode, is_done, whole_events
+from arazzo_mcp.decode import decode
 from arazzo_mcp.errors import BindError
 from arazzo_mcp.files import FileRoots
 from arazzo_mcp.openapi.bind import bind
 from arazzo_mcp.openapi.model import Operation, Request
+from arazzo_mcp.receive import Refused, receive
 
 _NEVER_SENT: Final = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
 _MOST_HEADER_BYTES: Final = 64 * 1024
-
-
-class _Refused(Exception):
-    """A response is not taken in: too large, or encoded in a way that was not asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +122,8 @@ class ApiClient:
     async def _answer(self, request: httpx.Request) -> tuple[httpx.Response, bytes]:
         response = await self._client_for(request.url).send(request, stream=True, follow_redirects=False)
         try:
-            if response.headers.get("content-type", "").partition(";")[0].strip().lower() == EVENTS:
-                return response, await _events(response, self._limits)
-            return response, await _content(response, self._limits.body)
+            limits = self._limits
+            return response, await receive(response, limits.body, limits.events_body, limits.events)
         finally:
             await response.aclose()
 
@@ -143,66 +138,6 @@ class ApiClient:
             nowhere = CookieJar(policy=DefaultCookiePolicy(allowed_domains=()))
             self._clients[place] = httpx.AsyncClient(transport=transport, cookies=nowhere)
         return self._clients[place]
-
-
-async def _content(response: httpx.Response, most: int) -> bytes:
-    """The decoded body. The limit holds while it is decompressed, not only afterwards."""
-    content = bytearray()
-    async for chunk in _chunks(response, most):
-        content += chunk
-        if len(content) > most:
-            raise _Refused(f"the response is larger than {most} bytes")
-    return bytes(content)
-
-
-async def _events(response: httpx.Response, limits: HttpLimits) -> bytes:
-    """Server-sent events, as many as come: until the stream ends, says that it is done, is as large as may be or has
-    been listened to long enough. Then those that are complete are the response, since they have been received."""
-    content = bytearray()
-    with anyio.move_on_after(limits.events):
-        async for chunk in _chunks(response, limits.events_body):
-            before = max(0, len(content) - 16)
-            content += chunk
-            if is_done(bytes(content[before:])):
-                return bytes(content)
-            if len(content) > limits.events_body:
-                return whole_events(bytes(content[: limits.events_body]))
-        return bytes(content)
-    return whole_events(bytes(content))
-
-
-async def _chunks(response: httpx.Response, most: int) -> AsyncIterator[bytes]:
-    """The decoded body as it comes; of one chunk never much more than `most` bytes."""
-    coding = response.headers.get("content-encoding", "identity").strip().lower()
-    if coding not in _CODINGS:
-        raise _Refused(f"the response has the content encoding {coding[:40]!r}, which was not asked for")
-    decoder = None if coding == "identity" else Inflate()
-    async for chunk in response.aiter_raw():
-        yield chunk if decoder is None else decoder.decode(chunk, most + 1)
-
-
-_CODINGS: Final = ("identity", "gzip", "x-gzip", "deflate")
-
-
-class Inflate:
-    """gzip and deflate, the latter also without the header that it should have (RFC 9110, 8.4.1.2: "some
-    non-conformant implementations send the 'deflate' compressed data without the zlib wrapper")."""
-
-    def __init__(self) -> None:
-        self._decoder = zlib.decompressobj(wbits=47)
-        self._begun = False
-
-    def decode(self, chunk: bytes, most: int) -> bytes:
-        """At most so many bytes of what a chunk holds."""
-        try:
-            decoded = self._decoder.decompress(chunk, most)
-        except zlib.error:
-            if self._begun:
-                raise
-            self._decoder = zlib.decompressobj(wbits=-15)
-            decoded = self._decoder.decompress(chunk, most)
-        self._begun = True
-        return decoded
 
 
 def _outgoing(request: Request, additions: Additions, limits: HttpLimits) -> httpx.Request:
@@ -276,7 +211,7 @@ def _failure(error: Exception, request: Request) -> Failure:
         cause, aiohttp.ServerDisconnectedError
     ):
         return Failure("timeout", f"{where}: no answer in time")
-    if isinstance(error, _Refused):
+    if isinstance(error, Refused):
         return Failure("broken", f"{where}: {error}")
     return Failure("broken", f"{where}: the connection broke ({type(cause or error).__name__})")
 

@@ -56,9 +56,9 @@ def _request(call: CallOperation, operation: Operation, base_url: str, read: Rea
     template = path_template(operation.path)
     given = [_placed(argument, operation) for argument in call.arguments]
     arguments = [*given, *_filled(operation, template, given)]
-    url = base_url + _path(template, arguments)
+    url = base_url + _path(template, arguments, operation)
     query = _query(template, arguments, operation)
-    headers = {"accept": _accept(operation), **_headers(arguments)}
+    headers = {"accept": _accept(operation), **_headers(arguments, operation)}
     body = content(call.body, headers.get("content-type"), operation, read)
     if body.media_type and (body.media_type.startswith("multipart/") or "content-type" not in headers):
         headers["content-type"] = body.media_type
@@ -114,19 +114,27 @@ def _filled(operation: Operation, template: PathTemplate, given: Iterable[Placed
                 yield parameter, value
 
 
+def _written(parameter: Parameter, value: Json, operation: Operation) -> Json:
+    """A value as its parameter's media type writes it, where it has one."""
+    if parameter.content is None or value is None:
+        return value
+    return _text_of(parameter, parameter.content, value, operation)
+
+
 def _text_of(parameter: Parameter, media: MediaType, value: Json, operation: Operation) -> str:
     """The value of a parameter that is described by `content`, before percent-encoding."""
     if "json" in media.essence:
         value = value if is_json(value) else coerce(value, parameter.schema, operation.resolve)
-        return json_bytes(value).decode()
+        text = json_bytes(value).decode()
+        return text if parameter.location != "header" or text.isascii() else json.dumps(json.loads(text))
     return form(value, media, operation.resolve) if media.essence == FORM else as_text(value)
 
 
 # --- path
 
 
-def _path(template: PathTemplate, arguments: Iterable[Placed]) -> str:
-    values = {p.name.rstrip("+*"): (p, value) for p, value in arguments if p.location == "path"}
+def _path(template: PathTemplate, arguments: Iterable[Placed], operation: Operation) -> str:
+    values = {p.name.rstrip("+*"): (p, _written(p, v, operation)) for p, v in arguments if p.location == "path"}
     filled = VARIABLE.sub(lambda match: _segment(match[1], values, match[1] in template.slashed), template.path)
     return filled if filled.startswith("/") else f"/{filled}"
 
@@ -190,9 +198,8 @@ def _parts(parameter: Parameter, value: Json, operation: Operation) -> Iterator[
         if value not in (None, "", {}):
             yield _querystring(parameter, value, operation)
         return
-    if parameter.content and value is not None:
-        value = _text_of(parameter, parameter.content, value, operation)
-    yield from (f"{name}={text}" for name, text in query_pairs(parameter, value))
+    pairs = query_pairs(parameter, _written(parameter, value, operation))
+    yield from (f"{name}={text}" for name, text in pairs)
 
 
 def _querystring(parameter: Parameter, value: Json, operation: Operation) -> str:
@@ -208,16 +215,13 @@ def _querystring(parameter: Parameter, value: Json, operation: Operation) -> str
 # --- headers and cookies
 
 
-def _headers(arguments: Iterable[Placed]) -> dict[str, str]:
+def _headers(arguments: Iterable[Placed], operation: Operation) -> dict[str, str]:
     headers: dict[str, str] = {}
     cookies: list[str] = []
     for parameter, value in arguments:
         if value is None:
             continue
-        if parameter.content and "json" in parameter.content.essence and not is_json(value):
-            value = json.dumps(value, separators=(",", ":"))
-        elif parameter.content:
-            value = as_text(value)
+        value = _written(parameter, value, operation)
         if parameter.location == "header":
             headers[parameter.name.lower()] = header_text(parameter, value)
         elif parameter.location == "cookie":

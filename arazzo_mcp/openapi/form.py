@@ -36,7 +36,7 @@ def _field(name: str, item: Json, media: MediaType, write: Callable[[str, Json],
     if "json" in str(encoding.get("contentType", "")):
         items = item if isinstance(item, list) else [item]
         return [(_plus(name), _plus(as_text(one))) for one in items]
-    return list(write(name, item))
+    return list((_plain if encoding else write)(name, item))
 
 
 def styled(name: str, item: Json, encoding: Mapping[str, Json]) -> Pairs:
