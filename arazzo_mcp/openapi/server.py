@@ -70,7 +70,7 @@ def _absolute(url: str, location: str | None) -> str | None:
 def is_placeholder(name: str, value: str) -> bool:
     """Whether the default of a server variable is obviously nobody's value: `your-domain`, `example`, `{account}`,
     nothing, or the variable's own name."""
-    plain = re.sub(r"[^a-z]", "", value.lower())
+    plain = re.sub(r"[^a-z0-9]", "", value.lower())
     if not value or _GENERIC.fullmatch(plain):
         return True
-    return bool(_PLACEHOLDER.search(value)) or (len(plain) > 3 and plain == re.sub(r"[^a-z]", "", name.lower()))
+    return bool(_PLACEHOLDER.search(value)) or (len(plain) > 3 and plain == re.sub(r"[^a-z0-9]", "", name.lower()))
