@@ -94,5 +94,7 @@ def _shown(scheme: SecurityScheme, value: str) -> str:
         return value if value.startswith(scheme.prefix) else f"{scheme.prefix}{value}"
     if scheme.kind == "http" and scheme.scheme == "basic":
         return "Basic " + base64.b64encode(value.encode()).decode()
+    if not scheme.scheme and " " in value:  # the scheme is not known from the description: the value has its own
+        return value
     prefix = "Bearer " if scheme.scheme in ("", "bearer") else f"{scheme.scheme.capitalize()} "
     return value if value.lower().startswith(prefix.lower()) else f"{prefix}{value}"

@@ -7,16 +7,12 @@ Nothing is repeated, no redirect is followed, no cookie is kept.
 
 from __future__ import annotations
 
-import base64
-import json
-import re
 import time
-import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from email.message import Message
 from email.utils import parsedate_to_datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from pathlib import Path
 from types import TracebackType
 from typing import Final
 from urllib.parse import quote
@@ -29,39 +25,48 @@ from httpx_aiohttp import AiohttpTransport
 
 from arazzo_mcp import __version__
 from arazzo_mcp.arazzo.command import CallOperation
-from arazzo_mcp.arazzo.scope import ABSENT, MOST_DEPTH, Exchange, Failure, Value, within
+from arazzo_mcp.arazzo.scope import ABSENT, Exchange, Failure, Value
 from arazzo_mcp.credentials import Additions, Credentials
+from arazzo_mcp.decode import decode
 from arazzo_mcp.errors import BindError
+from arazzo_mcp.files import FileRoots
 from arazzo_mcp.openapi.bind import bind
 from arazzo_mcp.openapi.model import Operation, Request
+from arazzo_mcp.receive import Refused, receive
 
 _NEVER_SENT: Final = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
 _MOST_HEADER_BYTES: Final = 64 * 1024
-_SURROGATES: Final = re.compile("[\ud800-\udfff]")
-
-
-class _Refused(Exception):
-    """A response is not taken in: too large, or encoded in a way that was not asked for."""
 
 
 @dataclass(frozen=True, slots=True)
 class HttpLimits:
     """connect, read, total: seconds to a connection, between two bytes, and for a whole exchange; connections: open at
-    once; body: bytes of a decoded response."""
+    once; body: bytes of a decoded response; events: seconds that a stream of server-sent events is listened to, after
+    which those that have come are the response; events_body: bytes of them, likewise; file: bytes of a file that is
+    sent."""
 
     connect: float = 10.0
     read: float = 90.0
     total: float = 300.0
     connections: int = 512
     body: int = 16 * 1024 * 1024
+    events: float = 60.0
+    events_body: int = 1024 * 1024
+    file: int = 64 * 1024 * 1024
 
 
 class ApiClient:
-    """Performs API calls. An async context manager: the connections live as long as it is open."""
+    """Performs API calls. An async context manager: the connections live as long as it is open.
 
-    def __init__(self, credentials: Credentials, limits: HttpLimits | None = None) -> None:
+    file_roots: the folders whose files bodies may be filled from; none by default.
+    """
+
+    def __init__(
+        self, credentials: Credentials, limits: HttpLimits | None = None, file_roots: Sequence[Path] = ()
+    ) -> None:
         self._credentials = credentials
         self._limits = limits or HttpLimits()
+        self._files = FileRoots(file_roots, self._limits.file)
         self._clients: dict[str, httpx.AsyncClient] = {}
         self._session: aiohttp.ClientSession | None = None
 
@@ -86,7 +91,7 @@ class ApiClient:
     async def perform(self, call: CallOperation, operation: Operation) -> Exchange:
         """One call, performed once. Never raises for what a provider or a network does: that is in the Exchange."""
         try:
-            request = bind(call, operation)
+            request = await self._bound(call, operation)
             additions = self._credentials.additions(operation, request.headers)
             outgoing = _outgoing(request, additions, self._limits)
         except BindError as error:
@@ -98,6 +103,12 @@ class ApiClient:
         if exchange.status in (401, 403) and (advice := self._credentials.advice(operation, request.headers)):
             return _with_advice(exchange, advice)
         return exchange
+
+    async def _bound(self, call: CallOperation, operation: Operation) -> Request:
+        """The call as a request; in a thread where that may read a file."""
+        if call.body is None or not self._files.roots:
+            return bind(call, operation, self._files)
+        return await anyio.to_thread.run_sync(bind, call, operation, self._files)
 
     async def _send(self, request: Request, outgoing: httpx.Request, timeout: float | None) -> Exchange:
         started = time.monotonic()
@@ -113,7 +124,8 @@ class ApiClient:
     async def _answer(self, request: httpx.Request) -> tuple[httpx.Response, bytes]:
         response = await self._client_for(request.url).send(request, stream=True, follow_redirects=False)
         try:
-            return response, await _content(response, self._limits.body)
+            limits = self._limits
+            return response, await receive(response, limits.body, limits.events_body, limits.events)
         finally:
             await response.aclose()
 
@@ -128,23 +140,6 @@ class ApiClient:
             nowhere = CookieJar(policy=DefaultCookiePolicy(allowed_domains=()))
             self._clients[place] = httpx.AsyncClient(transport=transport, cookies=nowhere)
         return self._clients[place]
-
-
-async def _content(response: httpx.Response, most: int) -> bytes:
-    """The decoded body. The limit holds while it is decompressed, not only afterwards."""
-    coding = response.headers.get("content-encoding", "identity").strip().lower()
-    if coding not in _CODINGS:
-        raise _Refused(f"the response has the content encoding {coding[:40]!r}, which was not asked for")
-    decoder = None if coding == "identity" else zlib.decompressobj(wbits=47)
-    content = bytearray()
-    async for chunk in response.aiter_raw():
-        content += chunk if decoder is None else decoder.decompress(chunk, most + 1 - len(content))
-        if len(content) > most:
-            raise _Refused(f"the response is larger than {most} bytes")
-    return bytes(content)
-
-
-_CODINGS: Final = ("identity", "gzip", "x-gzip", "deflate")
 
 
 def _outgoing(request: Request, additions: Additions, limits: HttpLimits) -> httpx.Request:
@@ -218,44 +213,9 @@ def _failure(error: Exception, request: Request) -> Failure:
         cause, aiohttp.ServerDisconnectedError
     ):
         return Failure("timeout", f"{where}: no answer in time")
-    if isinstance(error, _Refused):
+    if isinstance(error, Refused):
         return Failure("broken", f"{where}: {error}")
     return Failure("broken", f"{where}: the connection broke ({type(cause or error).__name__})")
-
-
-def decode(content_type: str, content: bytes) -> Value:
-    """A response body as a value: JSON as structure, text as a string, anything else as a data URI.
-
-    A body that says JSON and is none stays a text; an object or array sent as plain text is read as what it is. What
-    comes out can always be written as JSON again: half characters are replaced, NaN is null, and a structure that is
-    nested more than 100 deep stays a text.
-    """
-    if not content:
-        return ABSENT
-    header = Message()
-    header["content-type"] = content_type or "application/json"
-    essence, charset = header.get_content_type(), header.get_content_charset("utf-8")
-    try:
-        text = content.decode(charset)
-    except (ValueError, LookupError):
-        return f"data:{essence};base64,{base64.b64encode(content).decode()}"
-    if essence == "application/json" or essence.endswith("+json") or text.lstrip()[:1] in ("{", "["):
-        return _json_or_text(text)
-    return _whole(text)
-
-
-def _json_or_text(text: str) -> Value:
-    try:
-        value = json.loads(text, parse_constant=lambda _name: None)
-    except (ValueError, RecursionError):
-        return _whole(text)
-    if "\\ud" in text.lower():
-        value = json.loads(_SURROGATES.sub("\ufffd", json.dumps(value, ensure_ascii=False)))
-    return value if within(value, MOST_DEPTH) else _whole(text)
-
-
-def _whole(text: str) -> str:
-    return _SURROGATES.sub("\ufffd", text)
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import logging
+import zlib
 from collections.abc import AsyncIterator
 from email.utils import formatdate
 from pathlib import Path
@@ -18,7 +19,8 @@ from arazzo_mcp.arazzo.command import Argument, Body, CallOperation, Target
 from arazzo_mcp.arazzo.scope import ABSENT, Exchange
 from arazzo_mcp.arazzo.state import STATE_JSON, Frame, State
 from arazzo_mcp.credentials import Credentials
-from arazzo_mcp.http import ApiClient, HttpLimits, decode, retry_after
+from arazzo_mcp.decode import decode
+from arazzo_mcp.http import ApiClient, HttpLimits, retry_after
 from arazzo_mcp.openapi.parse import OpenApi
 from tests.conftest import Scripted
 
@@ -341,3 +343,122 @@ def test_what_is_taken_in_can_be_kept(text: str, value: Any) -> None:
 
 def test_numbers_come_back_as_they_are() -> None:
     assert decode("application/json", json.dumps({"n": 12345678901234567890}).encode()) == {"n": 12345678901234567890}
+
+
+# --- streams of events, and what is sent from files
+
+
+async def test_events_until_the_stream_ends(scripted: Scripted) -> None:
+    scripted.replies = [Response('data: {"n": 1}\n\ndata: two\n\n', media_type="text/event-stream")]
+    body = (await performed(described(scripted.url))).body
+    assert [event["data"] for event in body] == [{"n": 1}, "two"]
+
+
+def _stream(*chunks: bytes, then: float = 0.0, endless: bool = False) -> StreamingResponse:
+    async def sends() -> AsyncIterator[bytes]:
+        for chunk in chunks:
+            yield chunk
+            await anyio.sleep(then)
+        while endless:
+            yield b"data: again\n\n"
+            await anyio.sleep(0.005)
+
+    return StreamingResponse(sends(), media_type="text/event-stream")
+
+
+async def test_events_until_the_provider_says_that_it_is_done(scripted: Scripted) -> None:
+    scripted.replies = [_stream(b"data: 1\n\ndata: [DO", b"NE]\n\n", endless=True)]
+    exchange = await performed(described(scripted.url), limits=HttpLimits(events=30))
+    assert [event["data"] for event in exchange.body] == [1]
+
+
+async def test_events_for_so_long_and_no_longer(scripted: Scripted) -> None:
+    scripted.replies = [_stream(b"data: 1\n\nda", endless=True)]
+    exchange = await performed(described(scripted.url), limits=HttpLimits(events=0.3))
+    assert exchange.failure is None
+    assert exchange.body[0]["data"] == 1
+    assert len(exchange.body) > 1
+
+
+async def test_events_of_a_server_that_falls_silent(scripted: Scripted) -> None:
+    scripted.replies = [_stream(b"data: 1\n\n", b"data: half", then=3)]
+    exchange = await performed(described(scripted.url), limits=HttpLimits(read=0.3))
+    assert [event["data"] for event in exchange.body] == [1]
+
+
+async def test_as_many_events_as_may_be(scripted: Scripted) -> None:
+    scripted.replies = [_stream(b"data: 1\n\n", endless=True)]
+    exchange = await performed(described(scripted.url), limits=HttpLimits(events=30, events_body=60))
+    assert exchange.failure is None
+    assert 2 <= len(exchange.body) <= 5
+
+
+async def test_compressed_events(scripted: Scripted) -> None:
+    content = gzip.compress(b"data: 1\n\ndata: 2\n\n")
+    headers = {"content-encoding": "gzip", "content-type": "text/event-stream"}
+    scripted.replies = [Response(content, headers=headers)]
+    assert [event["data"] for event in (await performed(described(scripted.url))).body] == [1, 2]
+
+
+@pytest.mark.parametrize("wrapped", [True, False], ids=["zlib", "raw"])
+async def test_deflate_with_and_without_its_wrapper(scripted: Scripted, wrapped: bool) -> None:
+    packer = zlib.compressobj(wbits=15 if wrapped else -15)
+    content = packer.compress(b'{"a": 1}') + packer.flush()
+    headers = {"content-encoding": "deflate", "content-type": "application/json"}
+    scripted.replies = [Response(content, headers=headers)]
+    assert (await performed(described(scripted.url))).body == {"a": 1}
+
+
+async def test_xml_stays_a_text(scripted: Scripted) -> None:
+    scripted.replies = [Response("<a><b>1</b></a>", media_type="application/xml")]
+    assert (await performed(described(scripted.url))).body == "<a><b>1</b></a>"
+
+
+async def test_a_file_of_an_allowed_folder_is_sent(scripted: Scripted, tmp_path: Path) -> None:
+    (tmp_path / "cat.png").write_bytes(b"\x89PNG\x00\xff")
+    scripted.replies = [JSONResponse({})]
+    api = described(scripted.url)
+    octets = call("POST", body=Body("application/octet-stream", "cat.png"))
+    async with ApiClient(Credentials({}), file_roots=[tmp_path]) as client:
+        await client.perform(octets, api.operation("POST /x"))
+        outside = call("POST", body=Body("application/octet-stream", "/etc/hostname"))
+        exchange = await client.perform(outside, api.operation("POST /x"))
+    assert [content for _, _, content in scripted.asked] == [b"\x89PNG\x00\xff"]
+    assert exchange.failure is not None
+    assert exchange.failure.kind == "bind"
+    assert "no file in the folders that may be read" in exchange.failure.message
+
+
+async def test_without_an_allowed_folder_a_path_is_a_text(scripted: Scripted, tmp_path: Path) -> None:
+    scripted.replies = [JSONResponse({})]
+    path = str(tmp_path / "cat.png")
+    await performed(described(scripted.url), call("POST", body=Body("application/octet-stream", path)))
+    assert scripted.asked[0][2] == path.encode()
+
+
+async def test_parts_arrive_as_they_were_made(scripted: Scripted) -> None:
+    scripted.replies = [JSONResponse({})]
+    body = Body("multipart/form-data", {"a": "b", "file": "data:image/png;base64,iVBOR/8="})
+    await performed(described(scripted.url), call("POST", body=body))
+    content, headers = scripted.asked[0][2], scripted.headers[0]
+    boundary = headers["content-type"].partition("boundary=")[2].encode()
+    assert content.startswith(b"--" + boundary + b"\r\n")
+    assert b'filename="file.png"\r\nContent-Type: image/png\r\n\r\n\x89PNG\xff\r\n' in content
+
+
+async def test_brackets_and_reserved_characters_on_the_wire(scripted: Scripted) -> None:
+    scripted.replies = [JSONResponse({})]
+    parameters = [
+        {"name": "f", "in": "query", "style": "deepObject"},
+        {"name": "u", "in": "query", "allowReserved": True},
+        {"name": "Key", "in": "path"},
+    ]
+    path = "/b/{Key+}?uploads&part={n}"
+    data = {
+        "openapi": "3.1.0",
+        "servers": [{"url": scripted.url}],
+        "paths": {path: {"get": {"parameters": parameters}}},
+    }
+    given = [("Key", "path", "a/b c"), ("n", "query", 7), ("f", "query", {"a": 1}), ("u", "query", "x/y?z%20&")]
+    await performed(OpenApi("api", data), call("GET", path, *(Argument(*one) for one in given)))
+    assert scripted.asked[0][1] == "/b/a/b%20c?uploads&part=7&f%5Ba%5D=1&u=x/y?z%20%26"

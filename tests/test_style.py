@@ -1,5 +1,5 @@
-"""Parameter values as text. The first table is the one of OpenAPI 3.1, "Style Examples"; the others are what it leaves
-open: what stands raw in a path, and what must never get there."""
+"""Parameter values as text. The first tables are the one of OpenAPI 3.2, "Style Examples"; the others are what it
+leaves open: what stands raw in a path, and what must never get there."""
 
 from __future__ import annotations
 
@@ -36,10 +36,12 @@ PATHS = [
 ]
 
 QUERIES = [
+    ("form", False, None, ""),
     ("form", False, "", "color="),
     ("form", False, "blue", "color=blue"),
     ("form", False, ARRAY, "color=blue,black,brown"),
     ("form", False, OBJECT, "color=R,100,G,200,B,150"),
+    ("form", True, None, ""),
     ("form", True, "", "color="),
     ("form", True, "blue", "color=blue"),
     ("form", True, ARRAY, "color=blue&color=black&color=brown"),
@@ -48,7 +50,28 @@ QUERIES = [
     ("spaceDelimited", False, OBJECT, "color=R%20100%20G%20200%20B%20150"),
     ("pipeDelimited", False, ARRAY, "color=blue%7Cblack%7Cbrown"),
     ("pipeDelimited", False, OBJECT, "color=R%7C100%7CG%7C200%7CB%7C150"),
-    ("deepObject", True, OBJECT, "color[R]=100&color[G]=200&color[B]=150"),
+    ("deepObject", True, OBJECT, "color%5BR%5D=100&color%5BG%5D=200&color%5BB%5D=150"),
+    ("deepObject", False, OBJECT, "color%5BR%5D=100&color%5BG%5D=200&color%5BB%5D=150"),
+]
+
+COOKIES = [
+    ("form", False, "", "color="),
+    ("form", False, "blue", "color=blue"),
+    ("form", False, ARRAY, "color=blue,black,brown"),
+    ("form", False, OBJECT, "color=R,100,G,200,B,150"),
+    ("form", True, "blue black", "color=blue%20black"),
+    ("form", True, ARRAY, "color=blue; color=black; color=brown"),
+    ("form", True, OBJECT, "R=100; G=200; B=150"),
+    ("form", True, None, ""),
+    ("cookie", False, "", "color="),
+    ("cookie", False, "blue", "color=blue"),
+    ("cookie", False, ARRAY, "color=blue,black,brown"),
+    ("cookie", False, OBJECT, "color=R,100,G,200,B,150"),
+    ("cookie", True, "blue", "color=blue"),
+    ("cookie", True, ARRAY, "color=blue; color=black; color=brown"),
+    ("cookie", True, OBJECT, "R=100; G=200; B=150"),
+    ("cookie", True, {"greeting": "Hello%2C world!", "code": 42}, "greeting=Hello%2C world!; code=42"),
+    ("cookie", True, None, ""),
 ]
 
 HEADERS = [
@@ -87,8 +110,86 @@ def test_style_examples_in_a_header(explode: bool, value: Any, text: str) -> Non
     assert header_text(Parameter("color", "header", style="simple", explode=explode), value) == text
 
 
-def test_style_examples_in_a_cookie() -> None:
-    assert cookie_text(Parameter("color", "cookie", style="form", explode=True), "blue black") == "color=blue%20black"
+@pytest.mark.parametrize(("style", "explode", "value", "text"), COOKIES, ids=_id)
+def test_style_examples_in_a_cookie(style: str, explode: bool, value: Any, text: str) -> None:
+    assert cookie_text(Parameter("color", "cookie", style=style, explode=explode), value) == text
+
+
+UNDEFINED = [
+    # "The behavior of combinations marked n/a is undefined"
+    ("query", "spaceDelimited", False, "blue", "query parameter 'color': style spaceDelimited is defined for arrays"),
+    ("query", "spaceDelimited", False, "", "is defined for arrays and objects only, and the value is ''"),
+    ("query", "spaceDelimited", True, ARRAY, "style spaceDelimited is defined with explode: false only"),
+    ("query", "spaceDelimited", True, OBJECT, "style spaceDelimited is defined with explode: false only"),
+    ("query", "pipeDelimited", False, "blue", "is defined for arrays and objects only"),
+    ("query", "pipeDelimited", True, ARRAY, "style pipeDelimited is defined with explode: false only"),
+    ("query", "pipeDelimited", True, OBJECT, "style pipeDelimited is defined with explode: false only"),
+    ("query", "deepObject", True, "blue", "is defined for objects only, and the value is 'blue'"),
+    ("query", "deepObject", True, 7, "is defined for objects only, and the value is '7'"),
+    # "Combinations not represented in this table are not permitted"
+    ("query", "simple", False, "blue", "query parameter 'color': style 'simple' is not defined there"),
+    ("query", "matrix", False, "blue", "style 'matrix' is not defined there"),
+    ("query", "cookie", False, "blue", "style 'cookie' is not defined there"),
+    ("path", "form", True, "blue", "path parameter 'color': style 'form' is not defined there"),
+    ("path", "deepObject", True, OBJECT, "style 'deepObject' is not defined there"),
+    ("header", "form", True, "blue", "header parameter 'color': style 'form' is not defined there"),
+    ("cookie", "simple", False, "blue", "cookie parameter 'color': style 'simple' is not defined there"),
+]
+
+
+@pytest.mark.parametrize(("place", "style", "explode", "value", "why"), UNDEFINED, ids=_id)
+def test_what_the_specification_leaves_undefined_is_refused(
+    place: str, style: str, explode: bool, value: Any, why: str
+) -> None:
+    write: dict[str, Any] = {"path": path_text, "query": query_pairs, "header": header_text, "cookie": cookie_text}
+    with pytest.raises(UnfitValue) as error:
+        write[place](Parameter("color", place, style=style, explode=explode), value)
+    assert why in str(error.value)
+
+
+COLLECTIONS = [
+    ("query", "ssv", "color=blue%20black%20brown"),
+    ("query", "tsv", "color=blue%09black%09brown"),
+    ("query", "pipes", "color=blue%7Cblack%7Cbrown"),
+    ("path", "ssv", "blue%20black%20brown"),
+    ("path", "tsv", "blue%09black%09brown"),
+    ("path", "pipes", "blue%7Cblack%7Cbrown"),
+    ("header", "ssv", "blue black brown"),
+    ("header", "tsv", "blue\tblack\tbrown"),
+    ("header", "pipes", "blue|black|brown"),
+]
+
+
+@pytest.mark.parametrize(("place", "style", "text"), COLLECTIONS)
+def test_collection_formats_of_openapi_2(place: str, style: str, text: str) -> None:
+    write: dict[str, Any] = {"path": path_text, "query": _query, "header": header_text}
+    assert write[place](Parameter("color", place, style=style, explode=False), ARRAY) == text
+
+
+def test_null_is_left_out_of_lists_and_objects() -> None:
+    assert _query(Parameter("q", "query"), ["a", None, "b"]) == "q=a&q=b"
+    assert _query(Parameter("q", "query", explode=False), ["a", None]) == "q=a"
+    assert _query(Parameter("q", "query"), {"a": None, "b": 1}) == "b=1"
+    assert _query(Parameter("q", "query", style="deepObject"), {"a": None, "b": 1}) == "q%5Bb%5D=1"
+    assert header_text(Parameter("q", "header", style="simple"), {"a": None, "b": 1}) == "b=1"
+    assert _path({"a": None, "b": 1}) == "b,1"
+
+
+def test_an_empty_value_stands_for_one_that_is_left_out_where_that_is_allowed() -> None:
+    assert query_pairs(Parameter("q", "query", allow_empty=True), None) == [("q", "")]
+    assert query_pairs(Parameter("q", "query"), None) == []
+
+
+def test_an_array_as_a_deep_object_is_written_as_servers_read_it() -> None:
+    assert unquote(_query(Parameter("expand", "query", style="deepObject"), ["a", "b"])) == "expand[]=a&expand[]=b"
+    shown = _query(Parameter("i", "query", style="deepObject"), [{"p": 1, "q": 2}, {"p": 3}])
+    assert unquote(shown) == "i[0][p]=1&i[0][q]=2&i[1][p]=3"
+
+
+@pytest.mark.parametrize("value", ["a; b=c", "a\r\nb", "\u00e9", {"a;b": 1}, ["x", "y;z"]], ids=repr)
+def test_a_cookie_that_needs_escaping_must_be_given_escaped(value: Any) -> None:
+    with pytest.raises(UnfitValue, match="must hold escaped"):
+        cookie_text(Parameter("c", "cookie", style="cookie"), value)
 
 
 SCALARS = [
@@ -218,6 +319,16 @@ TEXTS = [
     ("https://x.test/?a=1&b#c", False, "https%3A%2F%2Fx.test%2F%3Fa%3D1%26b%23c"),
     ("https://x.test/?a=1&b#c", True, "https://x.test/?a=1%26b%23c"),
     ("a+b", True, "a%2Bb"),
+    # RFC 6570, 3.2.3: reserved characters and triplets pass, a lone % does not
+    ("a%20b", True, "a%20b"),
+    ("100%", True, "100%25"),
+    ("50%zz", True, "50%25zz"),
+    ("a%20b", False, "a%2520b"),
+    ("filter[x]=(1;2)!*'$@:,", True, "filter%5Bx%5D=(1;2)!*'$@:,"),
+    ("~a_b-c.d", True, "~a_b-c.d"),
+    ('\u00e9 "<>', True, "%C3%A9%20%22%3C%3E"),
+    # what stands between items never stands in one
+    (["a,b", "c"], True, "a%2Cb,c"),
     (["a,b", "c"], False, "a%2Cb,c"),
 ]
 
@@ -236,12 +347,27 @@ def test_a_query_name_is_encoded() -> None:
 def test_a_deep_object_may_be_deeper() -> None:
     parameter = Parameter("f", "query", style="deepObject")
     shown = _query(parameter, {"a": {"b": 1, "c": [2, 3]}, "d": "x y"})
-    assert shown == "f[a][b]=1&f[a][c][]=2&f[a][c][]=3&f[d]=x%20y"
+    assert shown.replace("%5B", "[").replace("%5D", "]") == "f[a][b]=1&f[a][c][]=2&f[a][c][]=3&f[d]=x%20y"
 
 
-def test_a_parameter_with_json_content_is_json() -> None:
-    assert _query(Parameter("f", "query", json=True), {"a": [1]}) == "f=%7B%22a%22%3A%5B1%5D%7D"
-    assert header_text(Parameter("f", "header", json=True), {"a": [1]}) == '{"a":[1]}'
+RESERVED_PATHS = [
+    ("a:b@c", "a:b@c"),
+    ("a b", "a%20b"),
+    ("a?b#c", "a%3Fb%23c"),
+    ("a%20b", "a%20b"),
+    ("x/y", "x/y"),
+]
+
+
+@pytest.mark.parametrize(("value", "text"), RESERVED_PATHS)
+def test_reserved_characters_in_a_path(value: str, text: str) -> None:
+    assert _path(value, allow_reserved=True, raw_slash=True) == text
+
+
+@pytest.mark.parametrize("value", ["%2e%2e", "x/%2E%2E/y", "%2e%2e%2fx", "a/.%2e"])
+def test_a_triplet_that_passes_makes_no_dot_segment(value: str) -> None:
+    with pytest.raises(UnfitValue, match=r"'\.' or '\.\.'"):
+        _path(value, allow_reserved=True, raw_slash=True)
 
 
 def test_an_empty_list_gives_no_pair() -> None:

@@ -1,29 +1,26 @@
 """An OpenAPI description's plain data -> operations, on demand.
 
-Differences between OpenAPI 3.0 and 3.1 end here. Only what a workflow needs is looked at: the index of operations when
-the description is opened, one operation when a step names it. References are followed lazily and only within the
-document; one that leads nowhere leaves its object empty, as a missing schema far away must not keep an operation from
-being called.
+Versions end here: 2.0 is made into 3.x by `swagger2.py`, and of 3.x every field is read that any version has, so that
+one to come is read as the newest that is known. Only what a workflow needs is looked at: the index of operations when
+the description is opened, one operation when a step names it.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote
 
-from jsonpointer import JsonPointer, JsonPointerException
-
 from arazzo_mcp.arazzo.scope import Json
-from arazzo_mcp.openapi.model import MediaType, Operation, Parameter, Requirement, SecurityScheme
+from arazzo_mcp.openapi import swagger2
+from arazzo_mcp.openapi.model import Operation, Parameter, Resolve
+from arazzo_mcp.openapi.parameter import mapping, media_type, parameter
+from arazzo_mcp.openapi.reference import Elsewhere, References
+from arazzo_mcp.openapi.security import requirements
+from arazzo_mcp.openapi.server import Server, server
 
 METHODS: Final = ("get", "put", "post", "delete", "options", "head", "patch", "trace", "query")
-_MOST_REFERENCES: Final = 32
-_ENVIRONMENT: Final = re.compile(r"\$\{?([A-Z][A-Z0-9_]{2,})\}?")
-_PREFIX: Final = re.compile(r"Authorization:\s*([A-Za-z][A-Za-z-]*)\s+[$<{]", re.IGNORECASE)
-_SLASHED: Final = re.compile(r"[`'\"]([\w.-]+(?:/[\w.-]+)+)[`'\"]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +36,44 @@ class Entry:
         return f"{self.method} {self.path}"
 
 
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """A family of versions: how its root object and its operations are made into those of the newest."""
+
+    description: Callable[[Mapping[str, Json]], Mapping[str, Json]]
+    operation: Callable[[Mapping[str, Json], Mapping[str, Json], Mapping[str, Json], Resolve], Mapping[str, Json]]
+
+
+OPENAPI_2: Final = Dialect(swagger2.description, swagger2.operation)
+OPENAPI_3: Final = Dialect(lambda root: root, lambda _root, _item, node, _resolve: node)
+_DIALECTS: Final = {"2": OPENAPI_2, "3": OPENAPI_3}
+
+
 class OpenApi:
     """One source's description: its index of operations, and each operation when it is asked for.
 
-    base_url: overrides the servers of the description where the settings give one.
+    base_url: overrides the servers of the description where the settings give one. variables: values of server
+    variables that win over their defaults. location: the absolute URL that the description was retrieved from, where
+    it is on the web; servers may be relative to it. elsewhere: the data of other files that it refers to.
     """
 
-    def __init__(self, source: str, data: Json, base_url: str | None = None) -> None:
+    def __init__(
+        self,
+        source: str,
+        data: Json,
+        base_url: str | None = None,
+        *,
+        variables: Mapping[str, str] | None = None,
+        location: str | None = None,
+        elsewhere: Elsewhere | None = None,
+    ) -> None:
         self.source = source
-        self.data: dict[str, Json] = data if isinstance(data, dict) else {}
+        self.data: dict[str, Json] = mapping(data)
         self.base_url = base_url
+        self._variables, self._location = dict(variables or {}), location
+        self._dialect = _DIALECTS.get(self.version[:1], OPENAPI_3)
+        self._root = self._dialect.description(self.data)
+        self._references = References(self.data, elsewhere, location or "", str(self.data.get("$self") or ""))
         self.entries = tuple(self._index())
         self.by_id: dict[str, list[Entry]] = {}
         for entry in self.entries:
@@ -59,26 +84,34 @@ class OpenApi:
 
     @property
     def version(self) -> str:
-        """The `openapi` field, empty where there is none."""
-        return str(self.data.get("openapi", ""))
+        """The `openapi` field, or the `swagger` field of 2.0; empty where there is neither."""
+        return str(self.data.get("openapi") or self.data.get("swagger") or "")
+
+    def resolve(self, node: Json) -> dict[str, Json]:
+        """An object with its `$ref` followed; empty where it leads nowhere or in a circle."""
+        return self._references.resolve(node)
 
     def _index(self) -> Iterator[Entry]:
-        for path, item in _mapping(self.data.get("paths")).items():
-            resolved = self.resolve(item)
-            for method in METHODS:
-                if isinstance(operation := resolved.get(method), dict):
-                    name = operation.get("operationId")
-                    yield Entry(method.upper(), str(path), str(name) if name is not None else None)
+        for path, item in mapping(self.data.get("paths")).items():
+            for method, node in _operations(self.resolve(item)):
+                name = node.get("operationId")
+                yield Entry(method, str(path), str(name) if name is not None else None)
 
     def at_pointer(self, pointer: str) -> Entry | None:
         """The operation at a JSON pointer such as `/paths/~1things/get`, which may be percent-encoded."""
         for text in (pointer, unquote(pointer)):
-            parts = text.split("/")
+            parts = [part.replace("~1", "/").replace("~0", "~") for part in text.split("/")]
+            if len(parts) == 5 and parts[3] == "additionalOperations":
+                del parts[3]
             if len(parts) == 4 and parts[1] == "paths":
-                path = parts[2].replace("~1", "/").replace("~0", "~")
-                if found := self.by_key.get(f"{parts[3].upper()} {path}"):
+                keys = (f"{method} {parts[2]}" for method in (parts[3], parts[3].upper()))
+                if found := next((self.by_key[key] for key in keys if key in self.by_key), None):
                     return found
         return None
+
+    def placeholder_variables(self, key: str) -> Mapping[str, str]:
+        """The variables of an operation's server whose values nobody has chosen: placeholders, by name."""
+        return self.operation(key).placeholders
 
     def operation(self, key: str) -> Operation:
         """The operation with this key; KeyError where there is none."""
@@ -88,128 +121,59 @@ class OpenApi:
 
     def _operation(self, key: str) -> Operation:
         entry = self.by_key[key]
-        item = self.resolve(_mapping(self.data.get("paths")).get(entry.path))
-        node = _mapping(item.get(entry.method.lower()))
+        item = self.resolve(mapping(self.data.get("paths")).get(entry.path))
+        written = dict(_operations(item))[entry.method]
+        node = self._dialect.operation(self._root, item, written, self.resolve)
         body = self.resolve(node.get("requestBody"))
-        requirements = node.get("security", self.data.get("security")) or []
+        security = node.get("security", self._root.get("security")) or []
+        schemes = mapping(mapping(self._root.get("components")).get("securitySchemes"))
+        place = self._server(node, item)
         return Operation(
             self.source,
             entry.method,
             entry.path,
             entry.operation_id,
-            self.base_url or self._server(node, item),
+            place.url,
             tuple(self._parameters(item, node)),
-            tuple(
-                MediaType(str(name), _mapping(_mapping(m).get("encoding")), self.resolve(_mapping(m).get("schema")))
-                for name, m in _mapping(body.get("content")).items()
-            ),
+            tuple(media_type(str(name), m, self.resolve) for name, m in mapping(body.get("content")).items()),
             bool(body.get("required")),
-            tuple(self._requirements(requirements)),
-            anonymous=isinstance(requirements, list) and {} in requirements,
-            statuses=tuple(map(str, _mapping(node.get("responses")))),
+            tuple(requirements(security, schemes, self.resolve)),
+            anonymous=isinstance(security, list) and {} in security,
+            statuses=tuple(map(str, mapping(node.get("responses")))),
+            accepts=tuple(self._accepts(mapping(node.get("responses")))),
+            placeholders=place.placeholders,
+            resolve=self.resolve,
         )
 
-    def _server(self, node: Mapping[str, Json], item: Mapping[str, Json]) -> str | None:
-        """The nearest server with its variables' defaults filled in; None where there is no absolute URL."""
-        servers = node.get("servers") or item.get("servers") or self.data.get("servers") or []
-        server = _mapping(servers[0]) if isinstance(servers, list) and servers else {}
-        url = str(server.get("url", ""))
-        for name, variable in _mapping(server.get("variables")).items():
-            url = url.replace(f"{{{name}}}", str(_mapping(variable).get("default", "")))
-        return url if re.match(r"https?://", url) else None
+    def _server(self, node: Mapping[str, Json], item: Mapping[str, Json]) -> Server:
+        """The nearest servers count: those of the operation, the path item, the description."""
+        if self.base_url:
+            return Server(self.base_url)
+        servers = node.get("servers") or item.get("servers") or self._root.get("servers")
+        return server(servers, self._variables, self._location)
 
     def _parameters(self, item: Mapping[str, Json], node: Mapping[str, Json]) -> Iterator[Parameter]:
         """Those of the path item, overridden by those of the operation with the same name and location."""
         found: dict[tuple[str, str], dict[str, Json]] = {}
         for value in (*(item.get("parameters") or ()), *(node.get("parameters") or ())):
-            parameter = self.resolve(value)
-            if parameter.get("name") and parameter.get("in"):
-                found[str(parameter["name"]), str(parameter["in"])] = parameter
-        return (self._parameter(parameter) for parameter in found.values())
+            resolved = self.resolve(value)
+            if resolved.get("name") and resolved.get("in"):
+                found[str(resolved["name"]), str(resolved["in"])] = resolved
+        return (parameter(one, self.resolve) for one in found.values() if one["in"] not in ("body", "formData"))
 
-    def _parameter(self, node: dict[str, Json]) -> Parameter:
-        location = str(node["in"])
-        style = str(node.get("style") or ("form" if location in ("query", "cookie") else "simple"))
-        schema = self.resolve(node.get("schema"))
-        return Parameter(
-            str(node["name"]),
-            location,
-            bool(node.get("required")) or location == "path",
-            style,
-            bool(node.get("explode", style == "form")),
-            bool(node.get("allowReserved")),
-            location == "path" and raw_slash(node, schema),
-            json=any("json" in str(name) for name in _mapping(node.get("content"))),
-            default=schema.get("default"),
-            schema=schema,
-            description=str(node.get("description") or ""),
-        )
-
-    def _requirements(self, requirements: Json) -> Iterator[Requirement]:
-        schemes = _mapping(_mapping(self.data.get("components")).get("securitySchemes"))
-        for requirement in requirements if isinstance(requirements, list) else []:
-            names = [str(name) for name in _mapping(requirement)]
-            if names:
-                yield tuple(self._scheme(name, self.resolve(schemes.get(name))) for name in names)
-
-    def _scheme(self, name: str, node: dict[str, Json]) -> SecurityScheme:
-        """Where a description writes `Authorization: Key $FAL_KEY`, it tells both the prefix and the variable."""
-        kind, text = str(node.get("type", "")), str(node.get("description", ""))
-        variable, prefix = _ENVIRONMENT.search(text), _PREFIX.search(text)
-        key = str(node.get("name") or "Authorization")
-        is_header = kind == "apiKey" and node.get("in", "header") == "header" and key.lower() == "authorization"
-        return SecurityScheme(
-            name,
-            kind,
-            str(node.get("in") or "header"),
-            key,
-            str(node.get("scheme", "")).lower(),
-            str(node["x-arazzo-mcp-env"]) if "x-arazzo-mcp-env" in node else variable and variable[1],
-            str(node.get("x-arazzo-mcp-prefix", f"{prefix[1]} " if prefix and is_header else "")),
-        )
-
-    def resolve(self, node: Json) -> dict[str, Json]:
-        """An object with its local `$ref` followed; empty where it leads nowhere, outside, or in a circle."""
-        for _ in range(_MOST_REFERENCES):
-            if not isinstance(node, dict):
-                return {}
-            reference = node.get("$ref")
-            if not isinstance(reference, str):
-                return node
-            if not reference.startswith("#/"):
-                return {}
-            try:
-                node = JsonPointer(unquote(reference[1:])).resolve(self.data)
-            except (JsonPointerException, TypeError):
-                return {}
-        return {}
+    def _accepts(self, responses: Mapping[str, Json]) -> Iterator[str]:
+        """The media types of successful responses."""
+        for status, response in responses.items():
+            if str(status).startswith("2") or status == "default":
+                yield from map(str, mapping(self.resolve(response).get("content")))
 
 
-def raw_slash(node: Mapping[str, Json], schema: Mapping[str, Json]) -> bool:
-    """Whether a `/` in a path parameter's value stays raw. The first rule that applies decides:
-
-    1. `x-arazzo-mcp-allow-slash: true|false` on the parameter, or `allowReserved` (OpenAPI 3.2);
-    2. its description says that the value is URL-encoded: encoded;
-    3. an example, a default or its description shows a value with a slash (`flux/schnell`): raw;
-    4. it is named `path`, or its name ends in `_path` or `Path`: raw, since that is what the value is;
-    5. otherwise encoded, as OpenAPI says.
-    """
-    explicit = node.get("x-arazzo-mcp-allow-slash", node.get("allowReserved"))
-    if explicit is not None:
-        return bool(explicit)
-    description = f"{node.get('description', '')} {schema.get('description', '')}"
-    if re.search(r"url.?encoded|percent.?encoded|%2F", description, re.IGNORECASE):
-        return False
-    shown = [
-        node.get("example"),
-        schema.get("example"),
-        schema.get("default"),
-        *(schema["examples"] if isinstance(schema.get("examples"), list) else ()),
-    ]
-    if any(isinstance(value, str) and re.fullmatch(r"[\w.-]+(/[\w.-]+)+", value) for value in shown):
-        return True
-    return bool(_SLASHED.search(description)) or bool(re.search(r"(^|_)path$|[a-z]Path$", str(node.get("name"))))
-
-
-def _mapping(value: Json) -> dict[str, Json]:
-    return value if isinstance(value, dict) else {}
+def _operations(item: Mapping[str, Json]) -> Iterator[tuple[str, dict[str, Json]]]:
+    """The methods of a path item as they are sent, with their operations. "The map key is the HTTP method with the
+    same capitalization that is to be sent" (OpenAPI 3.2, additionalOperations)."""
+    for method in METHODS:
+        if isinstance(node := item.get(method), dict):
+            yield method.upper(), node
+    for name, node in mapping(item.get("additionalOperations")).items():
+        if isinstance(node, dict) and str(name).lower() not in METHODS:
+            yield str(name), node
