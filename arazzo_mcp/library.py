@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
+from arazzo_mcp.apis import Servers
 from arazzo_mcp.arazzo.command import Pace, Program, Target
 from arazzo_mcp.arazzo.model import Description, Source, Workflow
 from arazzo_mcp.arazzo.parse import parse
@@ -21,7 +22,7 @@ from arazzo_mcp.arazzo.quirks import TOLERANCES
 from arazzo_mcp.documents import SUFFIXES, Text, is_arazzo, parse_with_lines, read_text
 from arazzo_mcp.errors import DocumentError
 from arazzo_mcp.findings import Finding, Where, strictly
-from arazzo_mcp.link import Linker
+from arazzo_mcp.link import link
 from arazzo_mcp.openapi.cancel import cancel_plans
 from arazzo_mcp.openapi.model import Operation
 from arazzo_mcp.openapi.parse import OpenApi
@@ -31,12 +32,14 @@ _SKIPPED_FOLDERS: Final = {"node_modules", ".git", ".venv", "__pycache__"}
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How documents are read: sources elsewhere and base URLs by source name, strictness, and the pace of polling."""
+    """How documents are read: sources elsewhere and base URLs by source name, strictness, the pace of polling, and the
+    values of `source.variable` in the URLs of servers."""
 
     sources: Mapping[str, Path] = field(default_factory=dict)
     servers: Mapping[str, str] = field(default_factory=dict)
     strict: bool = False
     pace: Pace = field(default_factory=Pace)
+    server_variables: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,7 @@ class Snapshot:
     document: Text
     sources: Mapping[str, Text]
     servers: Mapping[str, str]
+    server_variables: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
@@ -59,6 +63,8 @@ class Snapshot:
                 "document": [self.document.file, self.document.text],
                 "sources": {name: [text.file, text.text] for name, text in sorted(self.sources.items())},
                 "servers": dict(sorted(self.servers.items())),
+                # only where there are some: the digests of older snapshots stay as they are
+                **({"variables": dict(sorted(self.server_variables.items()))} if self.server_variables else {}),
             },
             ensure_ascii=False,
         )
@@ -68,7 +74,7 @@ class Snapshot:
         """The inverse of `to_json`."""
         data = json.loads(text)
         sources = {name: Text(*pair) for name, pair in data["sources"].items()}
-        return cls(Text(*data["document"]), sources, data["servers"])
+        return cls(Text(*data["document"]), sources, data["servers"], data.get("variables", {}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +169,12 @@ def _open(file: Path, options: Options) -> tuple[Linked | None, list[Finding]]:
         if text is not None:
             sources[source.name] = text
     servers = {name: url for name, url in options.servers.items() if name in description.sources}
-    linked = _link(Snapshot(document, sources, servers), description, findings, options)
+    variables = {
+        name: value
+        for name, value in options.server_variables.items()
+        if name.rpartition(".")[0] in description.sources
+    }
+    linked = _link(Snapshot(document, sources, servers, variables), description, findings, options)
     return linked, list(linked.findings)
 
 
@@ -183,7 +194,7 @@ def relink(snapshot: Snapshot, pace: Pace) -> Linked:
 
 
 def _read_source(source: Source, document: Path, options: Options) -> tuple[Text | None, list[Finding]]:
-    if source.type != "openapi":
+    if source.type == "arazzo":
         return None, []
     file, finding = _find_source(source, document, options)
     if file is None:
@@ -234,16 +245,15 @@ def _elsewhere(relative: str, folder: Path) -> Iterator[Path]:
 
 
 def _link(snapshot: Snapshot, description: Description, findings: Sequence[Finding], options: Options) -> Linked:
-    linker = Linker(description, snapshot.sources, snapshot.servers, findings)
-    targets = linker.targets()
-    found = strictly(linker.findings) if options.strict else linker.findings
+    links = link(description, snapshot.sources, Servers(snapshot.servers, snapshot.server_variables), findings)
+    found = strictly(links.findings) if options.strict else links.findings
     spoiled = {finding.workflow for finding in found if finding.severity == "error"}
-    served = {} if None in spoiled else {n: w for n, w in description.workflows.items() if n not in spoiled}
+    served = {} if None in spoiled else {n: w for n, w in links.description.workflows.items() if n not in spoiled}
     served = _closed(served)
-    targets = {key: target for key, target in targets.items() if key[0] in served}
-    cancels = {name: cancel_plans(workflow, targets, linker.apis) for name, workflow in served.items()}
+    targets = {key: target for key, target in links.targets.items() if key[0] in served}
+    cancels = {name: cancel_plans(workflow, targets, links.apis) for name, workflow in served.items()}
     program = Program(replace(description, workflows=served), targets, cancels, options.pace)
-    return Linked(snapshot, snapshot.digest, program, linker.apis, tuple(found))
+    return Linked(snapshot, snapshot.digest, program, links.apis, tuple(found))
 
 
 def _closed(workflows: dict[str, Workflow]) -> dict[str, Workflow]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from arazzo_mcp.arazzo.expression import Expression
 from arazzo_mcp.arazzo.inputs import plain_schema
@@ -27,6 +28,9 @@ from arazzo_mcp.arazzo.template import (
     leaves,
 )
 from arazzo_mcp.findings import did_you_mean
+
+_OF_WORKFLOW: Final = 3
+"""How long the path of a field of a workflow is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,10 @@ class Context:
         return {**found, **({"value": node["value"]} if "value" in node else {})}
 
     def outputs(self, value: Json, path: Path) -> dict[str, Template]:
-        """The `outputs` of a step or a workflow."""
+        """The `outputs` of a step or a workflow. Those of a workflow that are a list name nothing."""
+        if isinstance(value, list) and len(path) == _OF_WORKFLOW:
+            self.reader.tolerate(path, "outputs-list", "'outputs' is a list")
+            return {}
         outputs = self.reader.mapping(value, path, "'outputs'")
         return {str(name): self.template(given, (*path, str(name))) for name, given in outputs.items()}
 

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from arazzo_mcp.arazzo.condition import Condition
 from arazzo_mcp.arazzo.expression import Expression
 from arazzo_mcp.arazzo.scope import Json
 from arazzo_mcp.arazzo.template import Literal, Template, Text
 from arazzo_mcp.findings import Where
+
+NOWHERE: Final = Where("")
+"""The place of what stands in no document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +33,18 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class OperationId:
-    """A step's `operationId`: the name, and the source where the text names one."""
+    """A step's `operationId` as written, and where it stands."""
 
-    name: str
-    source: str | None
+    text: str
+    where: Where = field(default=NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class OperationPath:
-    """A step's `operationPath`: a source and a JSON pointer to the operation."""
+    """A step's `operationPath` as written, and where it stands."""
 
-    source: str
-    pointer: str
+    text: str
+    where: Where = field(default=NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +66,12 @@ StepCall = OperationId | OperationPath | WorkflowId
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """Parameter Object. `location` is None where the parameter is a workflow's input."""
+    """Parameter Object. `location` is None where the parameter is a workflow's input, or none is given."""
 
     name: str
     location: str | None
     value: Template
+    where: Where = field(default=NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,7 @@ class RequestBody:
     content_type: str | None
     payload: Template | None
     replacements: tuple[Replacement, ...]
+    where: Where = field(default=NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +98,7 @@ class SimpleCriterion:
 
     text: str
     condition: Condition[Expression]
+    where: Where = field(default=NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +128,7 @@ class End:
 
     name: str
     criteria: tuple[Criterion, ...]
+    where: Where = field(default=NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +139,7 @@ class Goto:
     criteria: tuple[Criterion, ...]
     target: StepId | WorkflowId
     parameters: tuple[Parameter, ...] = ()
+    where: Where = field(default=NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +152,7 @@ class Retry:
     limit: int
     first: StepId | WorkflowId | None
     parameters: tuple[Parameter, ...] = ()
+    where: Where = field(default=NOWHERE, compare=False, repr=False)
 
 
 Action = End | Goto | Retry
@@ -225,11 +235,15 @@ class Workflow:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """Arazzo Description: those of its workflows that can be served, by id."""
+    """Arazzo Description: those of its workflows that can be served, by id.
+
+    refused: the other ones, as far as they could be read, so that all that is wrong with them can be said at once.
+    """
 
     version: str
     title: str
     self_uri: str | None
     sources: Mapping[str, Source]
     workflows: Mapping[str, Workflow]
-    where: Where = field(default_factory=lambda: Where(""))
+    where: Where = NOWHERE
+    refused: Mapping[str, Workflow] = field(default_factory=dict)
