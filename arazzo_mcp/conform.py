@@ -7,21 +7,20 @@ reports gives the step back as it is. So binding sees clean parameters, and ever
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from difflib import get_close_matches
 from typing import Final
 
-from arazzo_mcp.arazzo.condition import AnyOf, Comparison, Condition, Constant, operands
-from arazzo_mcp.arazzo.expression import Expression
-from arazzo_mcp.arazzo.model import Parameter, RequestBody, SimpleCriterion, Step
+from arazzo_mcp.arazzo.model import Parameter, RequestBody, Step
 from arazzo_mcp.arazzo.parse_request import BODY_LOCATIONS
 from arazzo_mcp.arazzo.quirks import tolerated
 from arazzo_mcp.arazzo.template import Members
 from arazzo_mcp.findings import Finding, did_you_mean
 from arazzo_mcp.openapi.model import Operation
 from arazzo_mcp.openapi.model import Parameter as Declared
-from arazzo_mcp.resolve import unmarked, variables
+from arazzo_mcp.operation_paths import unmarked, variables
+from arazzo_mcp.statuses import lenient_status
 
 Conformed = tuple[Step, list[Finding]]
 
@@ -144,8 +143,7 @@ def _missing(step: Step, operation: Operation) -> Iterator[Finding]:
         if not declared.required or declared.location == "path" or key in given | known or _is_known(declared):
             continue
         message = f"{operation.key} requires the {declared.location} parameter {declared.name!r}: sent without."
-        hint = did_you_mean(declared.name, _spare(step, operation, declared.location))
-        yield Finding("warning", "missing-parameter", step.where, message, hint)
+        yield Finding("warning", "missing-parameter", step.where, message)
 
 
 def _is_known(declared: Declared) -> bool:
@@ -177,12 +175,6 @@ def _not_given(step: Step, operation: Operation, location: str | None) -> list[s
     return [d.name for d in operation.parameters if d.location == location and _key(d.name, d.location) not in given]
 
 
-def _spare(step: Step, operation: Operation, location: str) -> list[str]:
-    """The parameters of a step in a location that its operation does not have there."""
-    declared = {_key(d.name, d.location) for d in operation.parameters}
-    return [p.name for p in step.parameters if p.location == location and _key(p.name, p.location) not in declared]
-
-
 def _key(name: str, location: str | None) -> tuple[str, str | None]:
     return (name.lower() if location == "header" else name), location
 
@@ -198,81 +190,6 @@ def _body(step: Step, operation: Operation) -> Iterator[Finding]:
     if step.body is not None and not operation.media_types:
         message = f"{operation.key} has no request body: sent as given."
         yield Finding("warning", "undeclared-body", step.body.where, message)
-
-
-# --- status codes
-
-
-def _status(step: Step, operation: Operation) -> Conformed:
-    """Status codes that the operation does not declare. A lone `$statusCode == 2xx` means success: any other code of
-    success that is declared is accepted as well."""
-    successes = _successes(operation)
-    findings: list[Finding] = []
-    criteria = list(step.success_criteria)
-    for at, criterion in enumerate(criteria):
-        if not isinstance(criterion, SimpleCriterion):
-            continue
-        unknown = [code for code in _tested(criterion.condition) if not _declares(operation, code)]
-        if not unknown:
-            continue
-        lone = _lone_success(criterion.condition) if len(criteria) == 1 else None
-        if lone is not None and successes:
-            shown = f"{operation.key} answers {', '.join(map(str, successes))}, not {lone}"
-            findings.append(tolerated("lenient-status", criterion.where, shown))
-            criteria[at] = replace(criterion, condition=_any_of(criterion.condition, successes))
-        else:
-            message = f"{operation.key} does not declare the status code {', '.join(map(str, unknown))}"
-            declared = f"It declares {', '.join(operation.statuses)}." if operation.statuses else ""
-            findings.append(Finding("warning", "undeclared-status", criterion.where, f"{message}.", declared))
-    return replace(step, success_criteria=tuple(criteria)), findings
-
-
-def _successes(operation: Operation) -> list[int]:
-    return [int(code) for code in operation.statuses if re.fullmatch(r"2\d\d", code)]
-
-
-def _declares(operation: Operation, code: int) -> bool:
-    """`default` stands for every other code, but not for another success beside one that is named."""
-    named = {status.upper() for status in operation.statuses}
-    if not named or str(code) in named or f"{code // 100}XX" in named:
-        return True
-    return "DEFAULT" in named and not (code // 100 == 2 and (_successes(operation) or "2XX" in named))
-
-
-def _tested(condition: Condition[Expression]) -> Iterator[int]:
-    """The codes with which a condition compares the status code for equality, wherever that stands in it."""
-    match condition:
-        case Comparison(operator="=="):
-            yield from (code for code in (_code(condition),) if code is not None)
-        case Comparison():
-            return
-        case _:
-            for inner in getattr(condition, "conditions", ()):
-                yield from _tested(inner)
-
-
-def _code(comparison: Comparison[Expression]) -> int | None:
-    """The N of `$statusCode == N`, whichever side it stands on."""
-    sides = (comparison.left, comparison.right)
-    expression = next((side for side in sides if isinstance(side, Expression)), None)
-    constant = next((side for side in sides if isinstance(side, Constant)), None)
-    if expression is None or constant is None or expression.root != "statusCode":
-        return None
-    return int(str(constant.value)) if re.fullmatch(r"[1-5]\d\d", str(constant.value)) else None
-
-
-def _lone_success(condition: Condition[Expression]) -> int | None:
-    match condition:
-        case Comparison(operator="=="):
-            code = _code(condition)
-            return code if code is not None and code // 100 == 2 else None
-        case _:
-            return None
-
-
-def _any_of(condition: Condition[Expression], codes: Iterable[int]) -> Condition[Expression]:
-    status = next(operands(condition))
-    return AnyOf((condition, *(Comparison(status, "==", Constant(code)) for code in codes)))
 
 
 # --- the rules in their order
@@ -292,5 +209,5 @@ _RULES: Final[tuple[Callable[[Step, Operation], Conformed], ...]] = (
     _reports(_missing),
     _reports(_undeclared),
     _reports(_body),
-    _status,
+    lenient_status,
 )

@@ -1,7 +1,7 @@
 """Linking: the steps of a description joined to the operations that they call.
 
 Orchestrates only: sources are opened in `apis.py`, operations found in `resolve.py`, steps held against them in
-`conform.py`, the flow of a workflow looked at in `arazzo/flow.py`.
+`conform.py`, the flow of a workflow looked at in `arazzo/dead_ends.py`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 
 from arazzo_mcp.apis import ANY, Apis, Servers, open_apis, server_findings
 from arazzo_mcp.arazzo.command import Target
-from arazzo_mcp.arazzo.flow import flow_findings
+from arazzo_mcp.arazzo.dead_ends import dead_ends
 from arazzo_mcp.arazzo.model import Description, Step, Workflow
 from arazzo_mcp.conform import conform
 from arazzo_mcp.documents import Text
@@ -46,7 +46,7 @@ def link(
     linker = _Linker(apis, servers)
     workflows = {name: linker.workflow(flow) for name, flow in description.workflows.items()}
     for flow in workflows.values():
-        linker.findings += [_in(flow, finding) for finding in flow_findings(flow)]
+        linker.findings += [_in(flow, finding) for finding in dead_ends(flow)]
     for flow in description.refused.values():  # what is wrong with them besides is said as well
         linker.workflow(flow)
     every = [*findings, *found, *linker.of_servers(description), *linker.findings, *_names(description)]

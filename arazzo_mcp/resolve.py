@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 from urllib.parse import unquote
 
-from jsonpointer import JsonPointer, JsonPointerException
-
 from arazzo_mcp.apis import Apis
 from arazzo_mcp.arazzo.model import OperationId, OperationPath, Step
 from arazzo_mcp.arazzo.quirks import tolerated
 from arazzo_mcp.findings import Finding, Where, did_you_mean
 from arazzo_mcp.openapi.parse import METHODS, Entry, OpenApi
+from arazzo_mcp.operation_paths import pointer_of, referred, spelled, unmarked, variables
 
 _EXPRESSION: Final = "$sourceDescriptions."
 _METHOD_AND_PATH: Final = re.compile(rf"(?i:({'|'.join(METHODS)}))\s+(/\S*)")
@@ -41,7 +40,7 @@ class Resolved:
     findings: tuple[Finding, ...] = ()
 
 
-class Unresolved(Exception):
+class _NoOperation(Exception):
     """No operation, and why."""
 
     def __init__(self, code: str, message: str, hint: str = "") -> None:
@@ -72,7 +71,7 @@ class _Search:
     def done(self, look: Callable[[], Line]) -> Resolved:
         try:
             line = look()
-        except Unresolved as why:
+        except _NoOperation as why:
             return Resolved(None, (Finding("error", why.code, self.where, str(why), why.hint),))
         return Resolved(line, tuple(tolerated(code, self.where, what) for code, what in self.bent.items()))
 
@@ -102,7 +101,7 @@ class _Search:
     def _named_source(self, name: str) -> tuple[str | None, str]:
         """The source that stands before an id, and the id; names of sources may hold dots as well."""
         rest = name.removeprefix(_EXPRESSION)
-        source = self._longest(rest, ".")
+        source = self._longest(rest)
         if source is None and rest == name:
             return None, name
         source = rest.partition(".")[0] if source is None else source
@@ -110,9 +109,8 @@ class _Search:
             self._must_be_open(source)
         return (source, rest[len(source) + 1 :]) if source in self.apis.open else (None, name)
 
-    def _longest(self, text: str, end: str) -> str | None:
-        known = [name for name in self.apis.url if text.startswith(f"{name}{end}")]
-        return max(known, key=len, default=None)
+    def _longest(self, text: str) -> str | None:
+        return max((name for name in self.apis.url if text.startswith(f"{name}.")), key=len, default=None)
 
     def _with_id(self, name: str, sources: Iterable[str]) -> list[Line]:
         return [Line(source, entry) for source in sources for entry in self.apis.open[source].by_id.get(name, ())]
@@ -123,25 +121,25 @@ class _Search:
         if found := self._with_id(unquote(name), sources):
             self.bend("operation-id-form", f"operationId {name!r}")
             return found
-        same = [
-            known for source in sources for known in self.apis.open[source].by_id if _folded(known) == _folded(name)
-        ]
+        every = [known for source in sources for known in self.apis.open[source].by_id]
+        same = [known for known in every if known.casefold() == name.casefold()]
         if len(same) == 1:
             self.bend("operation-id-case", f"operationId {name!r} is {same[0]!r}")
             return self._with_id(same[0], sources)
         return []
 
-    def _unknown_id(self, name: str, source: str | None) -> Unresolved:
+    def _unknown_id(self, name: str, source: str | None) -> _NoOperation:
         channel = next((one for one, known in self.apis.asyncapi.items() if name in known), None)
         if source is None and channel is not None:
             return _of_channels(channel)
+        sources = self.apis.open if source is None else [source]
+        hint = did_you_mean(name, [known for api in sources for known in self.apis.open[api].by_id])
         if source is None and self.apis.unread:
             why = " ".join(_unread(one, reason) for one, reason in sorted(self.apis.unread.items()))
-            return Unresolved("source-not-found", f"there is no operation {name!r} in what could be read: {why}")
-        sources = self.apis.open if source is None else [source]
+            message = f"there is no operation {name!r} in what could be read: {why}"
+            return _NoOperation("source-not-found", message, hint)
         where = f"source {source!r}" if source is not None else "the sources"
-        known = [one for api in sources for one in self.apis.open[api].by_id]
-        return Unresolved("unknown-operation", f"there is no operation {name!r} in {where}.", did_you_mean(name, known))
+        return _NoOperation("unknown-operation", f"there is no operation {name!r} in {where}.", hint)
 
     def _the_one(self, name: str, found: list[Line]) -> Line:
         """Of operations with one id in one source, the one that the step fits."""
@@ -152,8 +150,7 @@ class _Search:
                 return fitting[0]
             found = fitting or found
         if len(found) > 1:
-            which = ", ".join(f"{line.source}: {line.entry.key}" for line in found)
-            raise Unresolved("ambiguous-operation", f"operationId {name!r} is not unique: {which}.")
+            raise _ambiguous(f"operationId {name!r}", found)
         return found[0]
 
     def _must_be_open(self, source: str) -> None:
@@ -162,10 +159,12 @@ class _Search:
         if source in self.apis.asyncapi:
             raise _of_channels(source)
         if source in self.apis.unread:
-            raise Unresolved("source-not-found", _unread(source, self.apis.unread[source]))
+            raise _NoOperation("source-not-found", _unread(source, self.apis.unread[source]))
         if source in self.apis.url:
-            raise Unresolved("not-openapi", f"source {source!r} holds workflows, not operations.", "Use a workflowId.")
-        raise Unresolved("unknown-source", f"there is no source {source!r}.", did_you_mean(source, self.apis.url))
+            raise _NoOperation(
+                "not-openapi", f"source {source!r} holds workflows, not operations.", "Use a workflowId."
+            )
+        raise _NoOperation("unknown-source", f"there is no source {source!r}.", did_you_mean(source, self.apis.url))
 
     # --- operationPath
 
@@ -195,33 +194,31 @@ class _Search:
     def _only_source(self) -> str:
         sources = [*self.apis.open, *self.apis.unread]
         if len(sources) != 1:
-            raise Unresolved("unknown-source", "the operationPath names no source.", _WRITE)
+            raise _NoOperation("unknown-source", "the operationPath names no source.", _WRITE)
         return sources[0]
 
     def _at(self, source: str, pointer: str) -> Entry:
         api = self.apis.open[source]
         entry = api.at_pointer(unquote(pointer))
-        if entry is not None and _pointer(entry) == unquote(pointer):
+        if entry is not None and pointer_of(entry) == unquote(pointer):
             return entry
-        found = list(dict.fromkeys((*_spelled(api, pointer), *_referred(api, pointer))))
+        found = list(dict.fromkeys((*spelled(api, pointer), *referred(api, pointer))))
         if len(found) == 1:
-            if not list(_referred(api, pointer)):
+            if not list(referred(api, pointer)):
                 self.bend("operation-pointer-form", f"operationPath {pointer!r} is {found[0].key}")
             return found[0]
         if found:
-            which = ", ".join(entry.key for entry in found)
-            raise Unresolved("ambiguous-operation", f"{pointer!r} is not one operation: {which}.")
-        hint = did_you_mean(pointer, map(_pointer, api.entries))
-        raise Unresolved("unknown-operation", f"there is no operation at {pointer!r} in source {source!r}.", hint)
+            raise _ambiguous(f"operationPath {pointer!r}", [Line(source, entry) for entry in found])
+        hint = did_you_mean(pointer, map(pointer_of, api.entries))
+        raise _NoOperation("unknown-operation", f"there is no operation at {pointer!r} in source {source!r}.", hint)
 
     def _dialect(self, text: str) -> Line:
         """`METHOD /path`, a bare path, or an operationId in the wrong field."""
         found = list(dict.fromkeys(self._as_words(_unbraced(text))))
         if len(found) > 1:
-            which = ", ".join(f"{line.source}: {line.entry.key}" for line in found)
-            raise Unresolved("ambiguous-operation", f"{text!r} is not one operation: {which}.", _WRITE)
+            raise _ambiguous(f"operationPath {text!r}", found)
         if not found:
-            raise Unresolved("operation-path", f"{text!r} names no operation.", _WRITE)
+            raise _NoOperation("operation-path", f"{text!r} names no operation.", _WRITE)
         self.bend("operation-path-dialect", f"operationPath {text!r} is {found[0].entry.key}")
         return found[0]
 
@@ -232,7 +229,7 @@ class _Search:
             if match:
                 yield from (Line(name, e) for e in api.entries if e.key == f"{match[1].upper()} {match[2]}")
             elif text.startswith("/"):
-                yield from (Line(name, e) for e in _spelled(api, text))
+                yield from (Line(name, e) for e in spelled(api, text))
         if not match and not text.startswith("/"):
             yield from self._with_id(rest, self.apis.open if source is None else [source])
 
@@ -244,50 +241,22 @@ def _unread(source: str, why: str) -> str:
     return f"source {source!r} could not be read{f': {why}' if why else ''}."
 
 
-def _of_channels(source: str) -> Unresolved:
+def _ambiguous(what: str, found: Iterable[Line]) -> _NoOperation:
+    which = ", ".join(f"{line.source}: {line.entry.key}" for line in found)
+    return _NoOperation("ambiguous-operation", f"{what} is not unique: {which}.")
+
+
+def _of_channels(source: str) -> _NoOperation:
     what = f"the step uses a channel of the AsyncAPI source {source!r}: such steps are not served."
-    return Unresolved("asyncapi", what)
+    return _NoOperation("asyncapi", what)
 
 
 def _unbraced(text: str) -> str:
     return text[1:-1] if text.startswith("{$") and text.endswith("}") else text
 
 
-def _folded(name: str) -> str:
-    return name.casefold()
-
-
-def _pointer(entry: Entry) -> str:
-    return f"/paths/{entry.path.replace('~', '~0').replace('/', '~1')}/{entry.method.lower()}"
-
-
-def _spelled(api: OpenApi, pointer: str) -> Iterator[Entry]:
-    """The operations that a pointer can mean whose slashes are not escaped, whose method is upper case or missing, or
-    that begins below `paths`. A path as written goes before one whose last part may be a method."""
-    text = unquote(pointer).replace("~1", "/").replace("~0", "~")
-    path = text.strip("/").removeprefix("paths/").strip("/")
-    if whole := [entry for entry in api.entries if path and entry.path.strip("/") == path]:
-        yield from whole
-        return
-    path, _, method = path.rpartition("/")
-    yield from (e for e in api.entries if e.path.strip("/") == path.strip("/") and e.method == method.upper())
-
-
-def _referred(api: OpenApi, pointer: str) -> Iterator[Entry]:
-    """The operations that a pointer reaches through the place to which the `$ref` of a path item leads."""
-    try:
-        node = JsonPointer(unquote(pointer)).resolve(api.data)
-    except (JsonPointerException, TypeError):
-        return
-    paths = api.data.get("paths")
-    items = paths if isinstance(paths, dict) else {}
-    for entry in api.entries:
-        if node and api.resolve(items.get(entry.path)).get(entry.method.lower()) is node:
-            yield entry
-
-
 def _fitting(step: Step, lines: Iterable[Line], api: OpenApi) -> Iterator[Line]:
-    """Those whose path uses what the step gives for it, as much of it as any, and nothing else, and that take its body."""
+    """Those whose path uses what the step gives, as much of it as any and nothing else, and that take its body."""
     given = {unmarked(parameter.name) for parameter in step.parameters if parameter.location in ("path", None)}
     lines = [line for line in lines if variables(line.entry.path) <= given]
     most = max((len(variables(line.entry.path)) for line in lines), default=0)
@@ -296,13 +265,3 @@ def _fitting(step: Step, lines: Iterable[Line], api: OpenApi) -> Iterator[Line]:
         takes = bool(operation.media_types) or line.entry.method in _WITH_BODY
         if len(variables(line.entry.path)) == most and (takes if step.body else not operation.body_required):
             yield line
-
-
-def variables(path: str) -> set[str]:
-    """The variables of a path template, without what follows a `?` and without the mark of `{key+}`."""
-    return {unmarked(name) for name in re.findall(r"\{([^{}]+)\}", path.partition("?")[0])}
-
-
-def unmarked(name: str) -> str:
-    """The name of a variable without the mark that says that its value may hold slashes: `key+`."""
-    return name.rstrip("+*")

@@ -31,7 +31,7 @@ Graph = Mapping[str, frozenset[str]]
 """The steps that may come directly after each step."""
 
 
-def flow_findings(workflow: Workflow) -> Iterator[Finding]:
+def dead_ends(workflow: Workflow) -> Iterator[Finding]:
     """What can be said of the flow of a workflow."""
     for rule in _RULES:
         yield from rule(workflow, _graph(workflow))
