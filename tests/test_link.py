@@ -4,6 +4,7 @@ servers, and where control can go."""
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import yaml
 from arazzo_mcp.arazzo.command import Pace
 from arazzo_mcp.findings import Finding, Where, strictly
 from arazzo_mcp.library import Library, Options, Snapshot, open_library, relink
+from tests.conftest import command
 
 PATHS: dict[str, Any] = {
     "/pets": {
@@ -484,6 +486,11 @@ FLOWS: list[tuple[str, list[dict[str, Any]], list[tuple[str, str]]]] = [
         [("info", "branch-falls-through")],
     ),
     (
+        "what success and failure lead to comes together again",
+        [step("a", onSuccess=[goto("c")], onFailure=[goto("b")]), step("b"), step("c")],
+        [],
+    ),
+    (
         "an arm that ends",
         [step("a", onSuccess=[goto("b", BUSY), goto("c")]), step("b", onSuccess=[END]), step("c")],
         [],
@@ -523,3 +530,17 @@ def test_what_is_only_worth_knowing_is_no_error_under_strict(opened: Opened) -> 
     assert [(f.severity, f.code) for f in library.findings] == [("info", "paced-loop")]
     note = Finding("info", "x", Where("f"), "m")
     assert strictly([note]) == [note]
+
+
+def test_a_server_variable_on_the_command_line(opened: Opened, tmp_path: Path) -> None:
+    opened([flow("listPets")], {"api.yaml": {**API, "servers": [{"url": "https://{account}.test"}]}})
+
+    def check(*arguments: str) -> subprocess.CompletedProcess[str]:
+        line = command("check", tmp_path / "main.arazzo.yaml", *arguments)
+        return subprocess.run(line, capture_output=True, text=True, check=False, timeout=60)
+
+    assert "--server-variable api.account=VALUE" in check().stdout
+    assert "1 workflows served, 0 errors, 0 warnings" in check("--server-variable", "api.account=acme").stdout
+    unknown = check("--server-variable", "apo.account=acme")
+    assert unknown.returncode == 2
+    assert "no document has a source of that name. Did you mean 'api'?" in unknown.stderr

@@ -166,20 +166,24 @@ def _unpaced_loop(workflow: Workflow, graph: Graph) -> Iterator[Finding]:
 
 
 def _falls_into_sibling(workflow: Workflow, _graph: Graph) -> Iterator[Finding]:
-    """An arm of a branch that goes on into the next arm, as the order of the steps has it."""
+    """An arm of a branch that goes on into the next arm, as the order of the steps has it. What success and failure
+    lead to may well come together again."""
     for step in workflow.steps:
-        arms = [name for action in _applicable(step.on_success) for name in _target(action)]
-        arms += [name for action in _applicable(step.on_failure) for name in _target(action)]
-        for arm in dict.fromkeys(arms):
-            following = workflow.after(arm)
-            if following is None or following.id not in arms or arm == step.id or following.id == step.id:
-                continue
-            own = workflow.step(arm)
-            if not own.on_success:
-                message = (
-                    f"step {step.id!r} leads to {arm!r} or {following.id!r}, and {arm!r} goes on to {following.id!r}."
-                )
-                yield Finding("info", "branch-falls-through", own.where, message, "End it, if that is not meant.")
+        for actions in (step.on_success, step.on_failure):
+            arms = list(dict.fromkeys(name for action in _applicable(actions) for name in _target(action)))
+            yield from (_falls(workflow, step, arm) for arm in arms if _goes_on(workflow, arm) in set(arms) - {step.id})
+
+
+def _goes_on(workflow: Workflow, arm: str) -> str | None:
+    """The step after an arm that says nothing of where it goes."""
+    following = workflow.after(arm)
+    return following.id if following is not None and not workflow.step(arm).on_success else None
+
+
+def _falls(workflow: Workflow, step: Step, arm: str) -> Finding:
+    following = _goes_on(workflow, arm)
+    message = f"step {step.id!r} leads to {arm!r} or {following!r}, and {arm!r} goes on to {following!r}."
+    return Finding("info", "branch-falls-through", workflow.step(arm).where, message, "End it, if that is not meant.")
 
 
 def _dead_actions(workflow: Workflow, _graph: Graph) -> Iterator[Finding]:
