@@ -64,7 +64,7 @@ def open_apis(description: Description, texts: Mapping[str, Text], servers: Serv
     for name, source in description.sources.items():
         text = texts.get(name)
         if text is None:
-            findings += _absent(source, unread, channels)
+            _note_absent(source, unread, channels)
             continue
         try:
             data = parse_data(text)
@@ -87,15 +87,12 @@ def open_apis(description: Description, texts: Mapping[str, Text], servers: Serv
     return Apis(apis, unread, channels, arazzo, {name: source.url for name, source in sources.items()}), findings
 
 
-def _absent(source: Source, unread: dict[str, str], channels: dict[str, frozenset[str]]) -> Iterator[Finding]:
-    """A source without a text: why, its reader has said. Those of other types are nobody's loss."""
+def _note_absent(source: Source, unread: dict[str, str], channels: dict[str, frozenset[str]]) -> None:
+    """A source without a text: why, who looked for it has said."""
     if source.type == "asyncapi":
         channels[source.name] = frozenset()
     elif source.type != "arazzo":
         unread[source.name] = ""
-    if source.type not in ("openapi", "asyncapi", "arazzo"):
-        message = f"source {source.name!r} has the unknown type {source.type!r}."
-        yield Finding("error", "source-type", source.where, message, "Write openapi, asyncapi or arazzo.", ANY)
 
 
 def _kind(data: Json) -> str | None:
