@@ -57,7 +57,7 @@ class Shelf:
 def options(settings: Settings) -> Options:
     """The settings that say how documents are read."""
     pace = Pace(settings.pace_first, settings.pace_factor, settings.pace_most)
-    return Options(settings.sources, settings.servers, settings.strict, pace)
+    return Options(settings.sources, settings.servers, settings.strict, pace, settings.server_variables)
 
 
 def load(paths: Iterable[Path], settings: Settings) -> Library:
@@ -67,12 +67,16 @@ def load(paths: Iterable[Path], settings: Settings) -> Library:
         UsageError: the settings name a source that no document has; what they say of it would be lost.
     """
     library = open_library(paths, options(settings))
-    for what, names in (("--source", settings.sources), ("--server", settings.servers)):
-        for name in names:
-            if library.source_names and name not in library.source_names:
-                known = ", ".join(sorted(library.source_names))
-                hint = did_you_mean(name, library.source_names)
-                raise UsageError(f"{what} {name}: no document has a source of that name. {hint} Sources: {known}")
+    given = (
+        *(("--source", name) for name in settings.sources),
+        *(("--server", name) for name in settings.servers),
+        *(("--server-variable", name.rpartition(".")[0]) for name in settings.server_variables),
+    )
+    for what, name in given:
+        if library.source_names and name not in library.source_names:
+            known = ", ".join(sorted(library.source_names))
+            hint = did_you_mean(name, library.source_names)
+            raise UsageError(f"{what} {name}: no document has a source of that name. {hint} Sources: {known}")
     return library
 
 

@@ -62,6 +62,10 @@ Server = Annotated[
     list[str] | None,
     typer.Option(metavar="NAME=URL", help="The base URL of a source, in place of its servers."),
 ]
+ServerVariable = Annotated[
+    list[str] | None,
+    typer.Option(metavar="SOURCE.NAME=VALUE", help="The value of a variable in the server URL of a source."),
+]
 Store = Annotated[Path | None, typer.Option(help="The run store.", show_default="in the user's data folder")]
 Config = Annotated[Path | None, typer.Option(help="A TOML file with settings.", show_default="arazzo-mcp.toml")]
 Strict = Annotated[bool, typer.Option("--strict", help="Every tolerance is an error.")]
@@ -82,13 +86,13 @@ def main() -> None:
 
 
 def _settings(config: Path | None, **flags: Any) -> Settings:
-    for name in ("sources", "servers"):
+    for name in ("sources", "servers", "server_variables"):
         if name in flags:
             flags[name] = _pairs(flags[name], name) or None
     return load_settings(config, flags)
 
 
-_FORMS = {"sources": "NAME=PATH", "servers": "NAME=URL", "inputs": "K=V"}
+_FORMS = {"sources": "NAME=PATH", "servers": "NAME=URL", "server_variables": "SOURCE.NAME=VALUE", "inputs": "K=V"}
 
 
 def _pairs(values: Iterable[str] | None, what: str) -> dict[str, str]:
@@ -118,6 +122,7 @@ def serve(
     ] = 8765,
     source: Source = None,
     server: Server = None,
+    server_variable: ServerVariable = None,
     store: Store = None,
     config: Config = None,
     strict: Strict = False,
@@ -132,7 +137,13 @@ def serve(
 
     _log_to_stderr(log_level)
     settings = _settings(
-        config, sources=source, servers=server, store=store, strict=strict or None, wait_seconds=wait_seconds
+        config,
+        sources=source,
+        servers=server,
+        server_variables=server_variable,
+        store=store,
+        strict=strict or None,
+        wait_seconds=wait_seconds,
     )
     library = load(paths, settings)
     offered = len(catalog(library).entries)
@@ -168,6 +179,7 @@ def run(
     inputs: Annotated[str | None, typer.Option(metavar="JSON|@FILE", help="All inputs as one JSON object.")] = None,
     source: Source = None,
     server: Server = None,
+    server_variable: ServerVariable = None,
     store: Store = None,
     config: Config = None,
     strict: Strict = False,
@@ -177,7 +189,9 @@ def run(
     from arazzo_mcp.app import catalog, load, open_engine
     from arazzo_mcp.command_line import follow, shown
 
-    settings = _settings(config, sources=source, servers=server, store=store, strict=strict or None)
+    settings = _settings(
+        config, sources=source, servers=server, server_variables=server_variable, store=store, strict=strict or None
+    )
     library = load([path], settings)
     given = {**_json_inputs(inputs), **_pairs(input_, "inputs")}
     tool = catalog(library).named(workflow)
@@ -213,6 +227,7 @@ def check(
     paths: Paths,
     source: Source = None,
     server: Server = None,
+    server_variable: ServerVariable = None,
     config: Config = None,
     strict: Strict = False,
     as_json: AsJson = False,
@@ -221,7 +236,10 @@ def check(
     from arazzo_mcp.app import load
     from arazzo_mcp.command_line import check_json, check_lines
 
-    library = load(paths, _settings(config, sources=source, servers=server, strict=strict or None))
+    library = load(
+        paths,
+        _settings(config, sources=source, servers=server, server_variables=server_variable, strict=strict or None),
+    )
     if as_json:
         typer.echo(json.dumps(check_json(library), indent=2, ensure_ascii=False))
     else:
@@ -235,6 +253,7 @@ def tools(
     paths: Paths,
     source: Source = None,
     server: Server = None,
+    server_variable: ServerVariable = None,
     config: Config = None,
     strict: Strict = False,
     as_json: AsJson = False,
@@ -244,7 +263,10 @@ def tools(
     from arazzo_mcp.command_line import tool_lines
     from arazzo_mcp.server.tools import all_tools
 
-    library = load(paths, _settings(config, sources=source, servers=server, strict=strict or None))
+    library = load(
+        paths,
+        _settings(config, sources=source, servers=server, server_variables=server_variable, strict=strict or None),
+    )
     shown = all_tools(catalog(library))
     _print_findings(library.errors())
     if as_json:
@@ -324,9 +346,12 @@ def runs_cancel(run_id: str, store: Store = None, config: Config = None, as_json
     raise typer.Exit(_run(go))
 
 
+_STYLES: dict[str, str] = {"error": "red", "warning": "yellow", "info": "blue"}
+
+
 def _print_findings(findings: Iterable[Finding], stream: Console | None = None) -> None:
     for finding in findings:
-        (stream or err).print(str(finding), style="red" if finding.severity == "error" else "yellow", markup=False)
+        (stream or err).print(str(finding), style=_STYLES[finding.severity], markup=False)
 
 
 def _log_to_stderr(level: LogLevel) -> None:

@@ -84,8 +84,8 @@ def check_lines(library: Library) -> Iterator[str]:
         yield f"{linked.file}: workflow {flow.id} is served. {cancel_line(linked.program, flow)}"
     for (file, name), count in refused.items():
         yield f"{file}: workflow {name} is NOT served ({count} errors, see above)."
-    errors = len(library.errors())
-    yield f"{len(flows)} workflows served, {errors} errors, {len(library.findings) - errors} warnings"
+    errors, warnings = len(library.errors()), sum(finding.severity == "warning" for finding in library.findings)
+    yield f"{len(flows)} workflows served, {errors} errors, {warnings} warnings"
 
 
 def _refused(library: Library) -> Counter[tuple[str, str]]:

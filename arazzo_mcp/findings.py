@@ -1,8 +1,9 @@
 """A problem in a document, as data.
 
-A finding never stops anything by itself: all findings of a document are collected, an `error` keeps the
-workflow that it names (or, when it names none, the whole document) from being served, and a `warning`
-says which tolerance was used. Nothing here knows of files or formats.
+A finding never stops anything by itself: all findings of a document are collected. An `error` keeps the workflow that
+it names (or, when it names none, the whole document) from being served; a `warning` says which tolerance was used,
+or what may not be meant; an `info` is worth knowing of a document that breaks no rule. Nothing here knows of files or
+formats.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Literal
 
-Severity = Literal["error", "warning"]
+Severity = Literal["error", "warning", "info"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class Finding:
 
 def strictly(findings: Iterable[Finding]) -> list[Finding]:
     """Every tolerance as an error: what `--strict` means."""
-    return [replace(finding, severity="error") for finding in findings]
+    return [finding if finding.severity == "info" else replace(finding, severity="error") for finding in findings]
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

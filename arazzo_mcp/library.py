@@ -6,13 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from arazzo_mcp.apis import Servers
 from arazzo_mcp.arazzo.command import Pace, Program, Target
 from arazzo_mcp.arazzo.graft import joined, prefix
 from arazzo_mcp.arazzo.model import Description, Workflow
 from arazzo_mcp.documents import is_arazzo
 from arazzo_mcp.errors import DocumentError
 from arazzo_mcp.findings import Finding, Where, strictly
-from arazzo_mcp.link import Linker
+from arazzo_mcp.link import link
 from arazzo_mcp.locate import Identities, files_under
 from arazzo_mcp.openapi.cancel import cancel_plans
 from arazzo_mcp.openapi.model import Operation
@@ -22,12 +23,14 @@ from arazzo_mcp.reading import Reading, Snapshot, read
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How documents are read: sources elsewhere and base URLs by source name, strictness, and the pace of polling."""
+    """How documents are read: sources elsewhere and base URLs by source name, strictness, the pace of polling, and the
+    values of `source.variable` in the URLs of servers."""
 
     sources: Mapping[str, Path] = field(default_factory=dict)
     servers: Mapping[str, str] = field(default_factory=dict)
     strict: bool = False
     pace: Pace = field(default_factory=Pace)
+    server_variables: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,8 @@ def open_library(paths: Iterable[Path], options: Options) -> Library:
     """Read every description under the given files and folders. Never raises for what is in them: see `findings`."""
     paths = list(paths)
     identities = Identities(paths)
+    # a document alone stands for the folder that its own folder is in: sources lie beside it as `../openapi`
+    roots = [path if path.is_dir() else path.absolute().parent.parent for path in paths]
     descriptions: list[Linked] = []
     findings: list[Finding] = []
     names: set[str] = set()
@@ -82,7 +87,7 @@ def open_library(paths: Iterable[Path], options: Options) -> Library:
             findings.append(problem)
             continue
         try:
-            reading = read(file, options.sources, identities)
+            reading = read(file, options.sources, identities, roots)
         except DocumentError as error:
             findings += error.findings
             continue
@@ -115,7 +120,8 @@ def relink(snapshot: Snapshot, pace: Pace) -> Linked:
     Raises:
         DocumentError: it cannot be read any more.
     """
-    return _linked(snapshot.reading(), Options(servers=snapshot.servers, pace=pace))
+    options = Options(servers=snapshot.servers, server_variables=snapshot.server_variables, pace=pace)
+    return _linked(snapshot.reading(), options)
 
 
 # --- linking
@@ -136,23 +142,29 @@ def _linked(reading: Reading, options: Options) -> Linked:
     description, apis = linkage.description, linkage.apis
     targets = {key: target for key, target in linkage.targets.items() if key[0] in description.workflows}
     cancels = {name: cancel_plans(flow, targets, apis) for name, flow in description.workflows.items()}
-    names = reading.source_names()
-    servers = {name: url for name, url in options.servers.items() if name in names}
-    snapshot = Snapshot(reading.text, dict(reading.texts()), servers)
     program = Program(description, targets, cancels, options.pace)
+    snapshot = _snapshot(reading, options)
     return Linked(snapshot, snapshot.digest, program, apis, tuple(linkage.findings))
 
 
+def _snapshot(reading: Reading, options: Options) -> Snapshot:
+    """What was read, with the settings that are about its sources."""
+    names = reading.source_names()
+    servers = {name: url for name, url in options.servers.items() if name in names}
+    variables = {n: value for n, value in options.server_variables.items() if n.rpartition(".")[0] in names}
+    return Snapshot(reading.text, dict(reading.texts()), servers, variables)
+
+
 def _link(reading: Reading, options: Options) -> _Linkage:
-    linker = Linker(reading.description, reading.sources, options.servers, reading.findings)
-    targets = linker.targets()
-    found = strictly(linker.findings) if options.strict else linker.findings
+    servers = Servers(options.servers, options.server_variables)
+    links = link(reading.description, reading.sources, servers, reading.findings)
+    found = strictly(links.findings) if options.strict else links.findings
     spoiled = {finding.workflow for finding in found if finding.severity == "error"}
-    flows = {} if None in spoiled else {n: w for n, w in reading.description.workflows.items() if n not in spoiled}
+    flows = {} if None in spoiled else {n: w for n, w in links.description.workflows.items() if n not in spoiled}
     others = {name: _link(other, options) for name, other in reading.others.items()}
-    main = replace(reading.description, workflows=flows)
+    main = replace(links.description, workflows=flows)
     description, missing = joined(main, {name: other.description for name, other in others.items()})
-    apis = dict(linker.apis)
+    apis, targets = dict(links.apis), dict(links.targets)
     for name, other in others.items():
         apis |= {f"{name}/{path}": api for path, api in other.apis.items()}
         targets |= dict(_moved(name, other.targets))

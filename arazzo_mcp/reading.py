@@ -7,7 +7,7 @@ In a snapshot all of them stand flat, by the path of source names that leads to 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
@@ -19,6 +19,7 @@ from arazzo_mcp.documents import Text, parse_with_lines, read_text
 from arazzo_mcp.errors import DocumentError
 from arazzo_mcp.findings import Finding
 from arazzo_mcp.locate import Identities, Locator
+from arazzo_mcp.parts import own_parts, read_parts
 
 MOST_DOCUMENTS: Final = 8
 """How deep documents may use one another."""
@@ -53,13 +54,15 @@ class Snapshot:
     document: Text
     sources: Mapping[str, Text]
     servers: Mapping[str, str]
+    server_variables: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
         """What names it: SHA-256 over the names and the SHA-256 of all that is in it."""
         texts = {"": self.document, **self.sources}
         parts = [[name, text.file, text.digest] for name, text in sorted(texts.items())]
-        return sha256(json.dumps([parts, sorted(self.servers.items())]).encode()).hexdigest()
+        settings = [sorted(self.servers.items()), sorted(self.server_variables.items())]
+        return sha256(json.dumps([parts, settings]).encode()).hexdigest()
 
     def to_json(self) -> str:
         """One JSON text with everything in it."""
@@ -68,6 +71,7 @@ class Snapshot:
                 "document": [self.document.file, self.document.text],
                 "sources": {name: [text.file, text.text] for name, text in sorted(self.sources.items())},
                 "servers": dict(sorted(self.servers.items())),
+                "variables": dict(sorted(self.server_variables.items())),
             },
             ensure_ascii=False,
         )
@@ -77,7 +81,7 @@ class Snapshot:
         """The inverse of `to_json`."""
         data = json.loads(text)
         sources = {name: Text(*pair) for name, pair in data["sources"].items()}
-        return cls(Text(*data["document"]), sources, data["servers"])
+        return cls(Text(*data["document"]), sources, data["servers"], data.get("variables", {}))
 
     def reading(self) -> Reading:
         """The documents, read again.
@@ -95,21 +99,23 @@ class Snapshot:
         arazzo = {name for name in pinned if description.sources[name].type == "arazzo"}
         others = {name: self._reading(pinned[name], f"{path}{name}/") for name in arazzo}
         sources = {name: text for name, text in pinned.items() if name not in arazzo}
+        own = {key.removeprefix(path): text for key, text in self.sources.items() if key.startswith(path)}
+        sources |= {key: text for name in sources for key, text in own_parts(name, own)}
         return Reading(text, description, tuple(findings), sources, others)
 
 
-def read(file: Path, overrides: Mapping[str, Path], identities: Identities) -> Reading:
-    """A document with its sources.
+def read(file: Path, overrides: Mapping[str, Path], identities: Identities, roots: Sequence[Path]) -> Reading:
+    """A document with its sources, and the files below `roots` that these are made of.
 
     Raises:
         DocumentError: it is no Arazzo description; the findings say why. A source that cannot be read is a finding.
     """
-    return _Reader(overrides, identities).read(file.absolute(), ())
+    return _Reader(overrides, identities, roots).read(file.absolute(), ())
 
 
 class _Reader:
-    def __init__(self, overrides: Mapping[str, Path], identities: Identities) -> None:
-        self.overrides, self.identities = overrides, identities
+    def __init__(self, overrides: Mapping[str, Path], identities: Identities, roots: Sequence[Path]) -> None:
+        self.overrides, self.identities, self.roots = overrides, identities, roots
 
     def read(self, file: Path, inside: tuple[Path, ...]) -> Reading:
         """inside: the documents that this one is read for."""
@@ -121,8 +127,6 @@ class _Reader:
         sources: dict[str, Text] = {}
         others: dict[str, Reading] = {}
         for source in description.sources.values():
-            if source.type == "asyncapi":
-                continue
             place, found = locator.find(source)
             findings += [found] if found else []
             if place is None:
@@ -132,6 +136,9 @@ class _Reader:
                     others[source.name] = self._other(source, place, (*inside, file))
                 else:
                     sources[source.name] = read_text(place)
+                    parts, dangling = read_parts(source, place, sources[source.name], self.roots)
+                    sources |= parts
+                    findings += dangling
             except DocumentError as error:
                 findings += [_at(source, place, one) for one in error.findings]
         return Reading(text, description, tuple(findings), sources, others)

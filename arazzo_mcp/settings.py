@@ -30,6 +30,7 @@ class Settings(BaseSettings):
     """Everything that can be set. Durations are seconds, sizes bytes.
 
     sources: source name -> file, in place of its url; servers: source name -> base URL, in place of its servers;
+    server_variables: `source.variable` -> value of a variable in the server URL of a source;
     credentials: `source.scheme` or `scheme` -> name of the environment variable that holds its value.
     """
 
@@ -45,6 +46,7 @@ class Settings(BaseSettings):
 
     sources: dict[str, Path] = Field(default_factory=dict)
     servers: dict[str, str] = Field(default_factory=dict)
+    server_variables: dict[str, str] = Field(default_factory=dict)
     credentials: dict[str, str] = Field(default_factory=dict)
     store: Path = Field(default_factory=default_store)
     strict: bool = False

@@ -21,7 +21,7 @@ paths:
   /orders/{id}:
     parameters: [{$ref: '#/components/parameters/Id'}]
     get: {operationId: getOrder}
-components: {parameters: {Id: {name: id, in: path, required: true, schema: {$ref: '../elsewhere.yaml#/Id'}}}}
+components: {parameters: {Id: {name: id, in: path, required: true, schema: {$ref: '#/nowhere/Id'}}}}
 """
 FLOW = """arazzo: 1.0.1
 info: {title: t, version: '1'}
@@ -129,12 +129,12 @@ def test_an_unknown_operation_says_which_is_meant(write: Write) -> None:
     finding = found(library, "unknown-operation")
     assert served(library) == []
     assert finding.hint == "Did you mean 'getOrder'?"
-    assert (finding.where.line, finding.workflow) == (11, "order")
+    assert (finding.where.line, finding.where.column, finding.workflow) == (12, 18, "order")
 
 
 def test_a_missing_path_parameter_is_known_before_any_request(write: Write) -> None:
     write("flows/shop.yaml", API)
-    library = opened(write(text=FLOW.replace("{name: id, in: path", "{name: ID, in: path")))
+    library = opened(write(text=FLOW.replace("{name: id, in: path", "{name: ident, in: path")))
     assert "needs the path parameter 'id'" in found(library, "missing-path-parameter").message
 
 
@@ -157,12 +157,15 @@ def test_one_operation_id_in_two_sources(write: Write) -> None:
         ("'{$sourceDescriptions.shop.url}#/paths/~1orders/post'", True),
         ("'{$sourceDescriptions.shop}#/paths/~1orders/post'", False),
         ("shop#/paths/~1orders/post", False),
-        ("'{$sourceDescriptions.shop.url}#/paths/%2Forders/post'", None),
+        ("'{$sourceDescriptions.shop.url}#/paths/~1orders~1%7Bid%7D/get'", True),
+        ("'{$sourceDescriptions.shop.url}#/paths/%2Forders/post'", False),
+        ("'{$sourceDescriptions.shop.url}#/paths/~1order/post'", None),
     ],
 )
 def test_operation_paths(write: Write, path: str, strictly: bool | None) -> None:
     write("flows/shop.yaml", API)
-    library = opened(write(text=FLOW.replace("operationId: placeOrder", f"operationPath: {path}")))
+    id_ = "\n    parameters: [{name: id, in: path, value: 1}]" if "%7Bid" in path else ""
+    library = opened(write(text=FLOW.replace("operationId: placeOrder", f"operationPath: {path}{id_}")))
     if strictly is None:
         assert found(library, "unknown-operation").hint.startswith("Did you mean '/paths/~1orders/post'")
     else:

@@ -155,3 +155,61 @@ def test_an_absolute_url_beside_self_is_a_file_beside_the_document(folder: Path)
     library = opened(folder / "main.arazzo.yaml")
     assert library.findings == ()
     assert served(library) == ["main", "alone"]
+
+
+PARTS = """openapi: 3.1.0
+info: {title: t, version: '1'}
+servers: [{url: 'https://main.example.test'}]
+paths:
+  /x: {$ref: 'paths/x.yaml#/x'}
+"""
+
+
+def test_an_openapi_description_of_several_files(folder: Path) -> None:
+    """A path item in another file, whose references are relative to that file, is read and pinned."""
+    (folder / "main.openapi.yaml").write_text(PARTS)
+    (folder / "paths").mkdir()
+    (folder / "paths" / "x.yaml").write_text(
+        "x: {post: {operationId: doX, parameters: [{$ref: '../common/parameters.yaml#/size'}]}}\n"
+    )
+    (folder / "common").mkdir()
+    (folder / "common" / "parameters.yaml").write_text("size: {name: size, in: query, schema: {type: integer}}\n")
+    library = opened(folder / "main.arazzo.yaml")
+    assert library.findings == ()
+    (linked,) = library.descriptions
+    text = linked.snapshot.to_json()
+    for file in folder.rglob("*.yaml"):
+        file.unlink()
+    again = relink(Snapshot.from_json(text), Pace())
+    assert again.digest == linked.digest
+    (parameter,) = again.operation(again.program.targets["main", "own"]).parameters
+    assert (parameter.name, parameter.schema) == ("size", {"type": "integer"})
+
+
+@pytest.mark.parametrize(
+    ("reference", "why"),
+    [
+        ("nowhere.yaml#/x", "where there is no file"),
+        ("../../../../../../../etc/hostname#/x", "outside of the folders"),
+        ("/etc/hostname", "outside of the folders"),
+        ("https://example.test/x.yaml#/x", "URLs are not fetched"),
+        ("file:///etc/hostname", "URLs are not fetched"),
+        ("../far/link.yaml", "outside of the folders"),
+    ],
+)
+def test_a_reference_that_is_not_followed(folder: Path, reference: str, why: str) -> None:
+    """What lies outside, also by a symbolic link, is not read, and what refers to it is empty."""
+    (folder / "far").mkdir()
+    (folder / "far" / "link.yaml").symlink_to("/etc/hostname")
+    inner = folder / "in"
+    inner.mkdir()
+    for file in folder.glob("*.yaml"):
+        file.rename(inner / file.name)
+    text = API.replace("NAME", "main").replace("{operationId: doX}", "{operationId: doX, requestBody: {$ref: 'REF'}}")
+    (inner / "main.openapi.yaml").write_text(text.replace("REF", reference))
+    library = opened(inner)
+    assert served(library) == ["main", "alone", "sub"]
+    (finding,) = library.findings
+    assert (finding.severity, finding.code) == ("warning", "dangling-reference")
+    assert why in finding.message
+    assert "root" not in finding.message

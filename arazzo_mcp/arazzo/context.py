@@ -35,6 +35,8 @@ from arazzo_mcp.findings import did_you_mean
 
 OTHER_WORKFLOW: Final = re.compile(r"\$sourceDescriptions\.(?P<source>[^.{}]+)\.(?P<workflow>[^{}]+)")
 """The id of a workflow that stands in a source of type arazzo."""
+_OF_WORKFLOW: Final = 3
+"""How long the path of a field of a workflow is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +82,8 @@ class Context:
         return {**found, **({"value": node["value"]} if "value" in node else {})}
 
     def outputs(self, value: Json, path: Path) -> dict[str, Template]:
-        """The `outputs` of a step or a workflow."""
-        if isinstance(value, list):
+        """The `outputs` of a step or a workflow. Those of a workflow that are a list name nothing."""
+        if isinstance(value, list) and len(path) == _OF_WORKFLOW:
             self.reader.tolerate(path, "outputs-list", "'outputs' is a list")
             return {}
         outputs = self.reader.mapping(value, path, "'outputs'")

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from arazzo_mcp.arazzo.condition import Condition
 from arazzo_mcp.arazzo.expression import Expression
 from arazzo_mcp.arazzo.scope import Json
 from arazzo_mcp.arazzo.template import Literal, Template, Text
 from arazzo_mcp.findings import Where
+
+NOWHERE: Final = Where("")
+"""The place of what stands in no document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +33,18 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class OperationId:
-    """A step's `operationId`: the name, and the source where the text names one."""
+    """A step's `operationId` as written, and where it stands."""
 
-    name: str
-    source: str | None
+    text: str
+    where: Where = field(default=NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class OperationPath:
-    """A step's `operationPath`: a source and a JSON pointer to the operation."""
+    """A step's `operationPath` as written, and where it stands."""
 
-    source: str
-    pointer: str
+    text: str
+    where: Where = field(default=NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +74,12 @@ StepCall = OperationId | OperationPath | WorkflowId
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """Parameter Object. `location` is None where the parameter is a workflow's input."""
+    """Parameter Object. `location` is None where the parameter is a workflow's input, or none is given."""
 
     name: str
     location: str | None
     value: Template
+    where: Where = field(default=NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,7 @@ class RequestBody:
     content_type: str | None
     payload: Template | None
     replacements: tuple[Replacement, ...]
+    where: Where = field(default=NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +106,7 @@ class SimpleCriterion:
 
     text: str
     condition: Condition[Expression]
+    where: Where = field(default=NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +136,7 @@ class End:
 
     name: str
     criteria: tuple[Criterion, ...]
+    where: Where = field(default=NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +147,7 @@ class Goto:
     criteria: tuple[Criterion, ...]
     target: StepId | WorkflowId
     parameters: tuple[Parameter, ...] = ()
+    where: Where = field(default=NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +160,7 @@ class Retry:
     limit: int
     first: StepId | WorkflowId | None
     parameters: tuple[Parameter, ...] = ()
+    where: Where = field(default=NOWHERE, compare=False, repr=False)
 
 
 Action = End | Goto | Retry
@@ -248,7 +258,8 @@ class Description:
     """Arazzo Description: those of its workflows that can be served, by id.
 
     Workflows of other descriptions that they use are among them, under `$sourceDescriptions.<name>.<workflowId>`; what
-    those see of their own documents is in `homes`. awaited: the steps, by workflow and id, that other steps await.
+    those see of their own documents is in `homes`. awaited: the steps, by workflow and id, that other steps await;
+    refused: the other ones, as far as they could be read, so that all that is wrong with them can be said at once.
     """
 
     version: str
@@ -256,9 +267,10 @@ class Description:
     self_uri: str | None
     sources: Mapping[str, Source]
     workflows: Mapping[str, Workflow]
-    where: Where = field(default_factory=lambda: Where(""))
+    where: Where = NOWHERE
     homes: Mapping[str, Home] = field(default_factory=dict)
     awaited: frozenset[tuple[str, str]] = frozenset()
+    refused: Mapping[str, Workflow] = field(default_factory=dict)
 
     def home(self, workflow: Workflow) -> Home:
         """What a workflow sees of its document."""

@@ -38,15 +38,17 @@ def parse(document: Document) -> tuple[Description | None, list[Finding]]:
     check_fields(reader, data, (), "a description")
     info = reader.mapping(data.get("info"), ("info",), "'info'")
     _check_head(reader, data, info)
-    workflows = _workflows(reader, data)
+    read = _workflows(reader, data)
+    workflows = _without_endless(reader, {name: flow for name, flow in read.items() if not reader.spoiled(name)})
     description = Description(
         version,
         str(info.get("title", "")),
         reader.text(data, "$self", ()) or None,
-        {source.name: source for source in _sources(reader, data)},
+        _sources(reader, data),
         workflows,
         reader.where(()),
         awaited=frozenset(_awaited(workflows)),
+        refused={name: flow for name, flow in read.items() if name not in workflows},
     )
     # what stands at the workflow is read once for each of its steps
     return description, list(dict.fromkeys(reader.findings))
@@ -66,7 +68,17 @@ def _check_head(reader: Reader, data: Mapping[str, Json], info: Mapping[str, Jso
             reader.tolerate(("components", kind, name), "odd-name", f"component {name!r}")
 
 
-def _sources(reader: Reader, data: dict[str, Json]) -> Iterator[Source]:
+def _sources(reader: Reader, data: dict[str, Json]) -> dict[str, Source]:
+    """By name, which "MUST be unique": of two the first one is used."""
+    sources: dict[str, Source] = {}
+    for path, source in _every_source(reader, data):
+        if source.name in sources:
+            reader.tolerate((*path, "name"), "duplicate-source", f"source {source.name!r} is there twice")
+        sources.setdefault(source.name, source)
+    return sources
+
+
+def _every_source(reader: Reader, data: dict[str, Json]) -> Iterator[tuple[Path, Source]]:
     for at, node in enumerate(reader.items(data, "sourceDescriptions", ())):
         path: Path = ("sourceDescriptions", at)
         source = reader.mapping(node, path, "a source description")
@@ -74,10 +86,11 @@ def _sources(reader: Reader, data: dict[str, Json]) -> Iterator[Source]:
         name = reader.text(source, "name", path, required=True)
         url = reader.text(source, "url", path, required=True)
         if name and url:
-            yield Source(name, url, reader.text(source, "type", path) or "openapi", reader.where(path))
+            yield path, Source(name, url, reader.text(source, "type", path) or "openapi", reader.where(path))
 
 
 def _workflows(reader: Reader, data: dict[str, Json]) -> dict[str, Workflow]:
+    """Every workflow, as far as it can be read; the findings say which ones have an error."""
     items = reader.items(data, "workflows", ())
     nodes: list[tuple[int, dict[str, Json]]] = []
     for at, value in enumerate(items):
@@ -97,15 +110,14 @@ def _workflows(reader: Reader, data: dict[str, Json]) -> dict[str, Workflow]:
             reader.error(path, "duplicate-workflow", f"workflowId {name!r} is used twice; the first one is served.")
         elif name:
             reader.workflow = name
-            found = read_workflow(context_of(reader, data, node, path, outputs), name)
-            if not reader.spoiled(name):
-                workflows[name] = found
+            workflows[name] = read_workflow(context_of(reader, data, node, path, outputs), name)
         reader.workflow = None
-    return _without_endless(reader, _without_dangling(reader, workflows))
+    return workflows
 
 
 def _without_endless(reader: Reader, workflows: dict[str, Workflow]) -> dict[str, Workflow]:
     """Workflows whose steps lead into themselves would call one another for ever."""
+    workflows = _without_dangling(reader, workflows)
     inside = {name: set(flow.nested()) & workflows.keys() for name, flow in workflows.items()}
     for _ in range(len(inside)):
         inside = {name: called.union(*(inside[one] for one in called)) for name, called in inside.items()}

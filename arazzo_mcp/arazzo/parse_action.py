@@ -57,7 +57,7 @@ def _action(context: Context, value: Json, component: str, path: Path, at: int) 
 
 
 def _end(context: Context, name: str, node: dict[str, Json], path: Path) -> Action:
-    return End(name, _criteria(context, node, path))
+    return End(name, _criteria(context, node, path), context.reader.where(path))
 
 
 def _goto(context: Context, name: str, node: dict[str, Json], path: Path) -> Action | None:
@@ -66,7 +66,8 @@ def _goto(context: Context, name: str, node: dict[str, Json], path: Path) -> Act
         message = f"action {name!r} goes nowhere."
         context.reader.error(path, "action-target", message, "Give it a stepId or a workflowId.")
         return None
-    return Goto(name, _criteria(context, node, path), target, _parameters(context, node, path))
+    given = _parameters(context, node, path)
+    return Goto(name, _criteria(context, node, path), target, given, context.reader.where(path))
 
 
 def _retry(context: Context, name: str, node: dict[str, Json], path: Path) -> Action:
@@ -75,7 +76,8 @@ def _retry(context: Context, name: str, node: dict[str, Json], path: Path) -> Ac
     limit = context.reader.number(node, "retryLimit", path)
     times = 1 if limit is None else int(limit)
     first = _target(context, node, path)
-    return Retry(name, _criteria(context, node, path), after, times, first, _parameters(context, node, path))
+    given, where = _parameters(context, node, path), context.reader.where(path)
+    return Retry(name, _criteria(context, node, path), after, times, first, given, where)
 
 
 _KINDS: dict[str, Callable[[Context, str, dict[str, Json], Path], Action | None]] = {

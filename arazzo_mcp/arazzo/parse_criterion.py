@@ -51,7 +51,7 @@ def _simple(context: Context, text: str, _node: dict[str, Json], path: Path) -> 
         context.reader.tolerate(path, "double-quotes", repr(text))
     for expression in operands(condition):
         context.check(expression, path, in_condition=True)
-    return SimpleCriterion(text, condition)
+    return SimpleCriterion(text, condition, context.reader.where((*path, "condition")))
 
 
 def _regex(context: Context, text: str, node: dict[str, Json], path: Path) -> Criterion | None:

@@ -13,6 +13,8 @@ from arazzo_mcp.arazzo.scope import Json
 from arazzo_mcp.findings import did_you_mean
 
 LOCATIONS: Final = ("path", "query", "header", "cookie")
+BODY_LOCATIONS: Final = ("body", "formData")
+"""Where OpenAPI 2.0 has the parameters of which a body is made."""
 
 
 def step_parameters(context: Context, node: dict[str, Json], path: Path, call: StepCall) -> tuple[Parameter, ...]:
@@ -50,12 +52,14 @@ def _parameter(context: Context, value: Json, path: Path) -> Parameter | None:
     check_fields(context.reader, node, path, "a parameter")
     name = context.reader.text(node, "name", path, required=True)
     location = context.reader.text(node, "in", path) or None
-    if location not in (*LOCATIONS, None):
+    if location in BODY_LOCATIONS:
+        context.reader.tolerate(path, "body-parameter", f"parameter {name!r} is in {location!r}")
+    elif location not in (*LOCATIONS, None):
         hint = did_you_mean(str(location), LOCATIONS)
         context.reader.error(path, "parameter-in", f"parameter {name!r} is in {location!r}, which is not served.", hint)
     if "value" not in node:
         context.reader.error(path, "missing-field", f"parameter {name!r} has no 'value'.")
-    return Parameter(name, location, context.template(node.get("value"), (*path, "value")))
+    return Parameter(name, location, context.template(node.get("value"), (*path, "value")), context.reader.where(path))
 
 
 def request_body(context: Context, value: Json, path: Path) -> RequestBody | None:
@@ -73,7 +77,8 @@ def request_body(context: Context, value: Json, path: Path) -> RequestBody | Non
         for at, r in enumerate(context.reader.items(node, "replacements", path))
     )
     payload = context.template(node["payload"], (*path, "payload")) if "payload" in node else None
-    return RequestBody(context.reader.text(node, "contentType", path) or None, payload, replacements)
+    content_type = context.reader.text(node, "contentType", path) or None
+    return RequestBody(content_type, payload, replacements, context.reader.where(path))
 
 
 def _replacement(context: Context, node: dict[str, Json], path: Path) -> Replacement:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 
 from arazzo_mcp.arazzo.context import Context
@@ -14,11 +13,6 @@ from arazzo_mcp.arazzo.parse_criterion import criteria
 from arazzo_mcp.arazzo.parse_request import request_body, step_parameters
 from arazzo_mcp.arazzo.reader import Path
 from arazzo_mcp.arazzo.scope import Json
-
-_SOURCE_EXPRESSION = re.compile(r"\{?\$sourceDescriptions\.(?P<name>[^.{}#]+)\.(?P<operation>[^{}#]+)\}?")
-_OPERATION_PATH = re.compile(
-    r"(?P<open>\{)?(?P<dollar>\$sourceDescriptions\.)?(?P<name>[\w-]+)(?P<url>\.url)?\}?#(?P<pointer>/.+)"
-)
 
 
 def workflow(context: Context, name: str) -> Workflow:
@@ -103,20 +97,12 @@ def _call(context: Context, node: dict[str, Json], path: Path) -> StepCall | Non
     return _CALLS[given[0]](context, text, (*path, given[0])) if text else None
 
 
-def _operation_id(_context: Context, text: str, _path: Path) -> StepCall:
-    match = _SOURCE_EXPRESSION.fullmatch(text)
-    return OperationId(match["operation"], match["name"]) if match else OperationId(text, None)
+def _operation_id(context: Context, text: str, path: Path) -> StepCall:
+    return OperationId(text, context.reader.where(path))
 
 
-def _operation_path(context: Context, text: str, path: Path) -> StepCall | None:
-    match = _OPERATION_PATH.fullmatch(text)
-    if match is None:
-        hint = "Write {$sourceDescriptions.<name>.url}#/paths/~1things/get."
-        context.reader.error(path, "operation-path", f"{text!r} names no operation.", hint)
-        return None
-    if not (match["open"] and match["dollar"] and match["url"]):
-        context.reader.tolerate(path, "operation-path-form", repr(text))
-    return OperationPath(match["name"], match["pointer"])
+def _operation_path(context: Context, text: str, path: Path) -> StepCall:
+    return OperationPath(text, context.reader.where(path))
 
 
 _CALLS: dict[str, Callable[[Context, str, Path], StepCall | None]] = {

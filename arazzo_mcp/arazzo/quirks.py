@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from arazzo_mcp.arazzo.expression import Expression
+from arazzo_mcp.findings import Finding, Where
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,21 +68,70 @@ TOLERANCES: Final[dict[str, Tolerance]] = {
     ),
     # hand-written only; parse.py
     "object-for-list": Tolerance("this field is a list", "read as a list of one"),
-    # 12 workflows, hand-written only; context.py
-    "outputs-list": Tolerance("outputs are a map of names to expressions", "left out: a list gives them no names"),
     # 51 actions; parse.py
     "unnamed-action": Tolerance("an action has a name", "named by its position"),
     # 18 actions, hand-written only; parse_action.py
     "action-condition": Tolerance("an action has a list of `criteria`", "its `condition` is read as the only one"),
-    # 358 steps; library.py
+    # 12 workflows, hand-written only; context.py
+    "outputs-list": Tolerance("the outputs of a workflow are a map from names to values", "the workflow has none"),
+    # none seen; parse.py
+    "duplicate-source": Tolerance("the name of a source is unique", "the first one is used"),
+    # none seen; conform.py
+    "body-parameter": Tolerance(
+        "a parameter is in path, query, header, querystring or cookie, and a body is the `requestBody`",
+        "sent as the request body",
+    ),
+    # 358 steps; resolve.py
     "bare-operation-id": Tolerance(
         "with several sources an operationId is `$sourceDescriptions.<name>.<operationId>`",
         "accepted, because exactly one source has it",
     ),
-    # 1,218 steps; parse.py
+    # 55 steps; resolve.py
+    "operation-id-form": Tolerance(
+        "an operationId is the operation's own id, or `$sourceDescriptions.<name>.<operationId>`",
+        "the operation that is meant is called",
+    ),
+    # 1 step; resolve.py
+    "operation-id-case": Tolerance(
+        "operationIds are compared with their case", "accepted, because only one operation differs in nothing else"
+    ),
+    # 65 steps; resolve.py
+    "duplicate-operation-id": Tolerance(
+        "an operationId is unique in its OpenAPI description",
+        "the one operation is called that the step's parameters and body fit",
+    ),
+    # 1,218 steps; resolve.py
     "operation-path-form": Tolerance(
         "an operationPath is `{$sourceDescriptions.<name>.url}#/paths/...`", "the source's name is understood"
     ),
+    # 2 steps; resolve.py
+    "operation-pointer-form": Tolerance(
+        "what follows the # of an operationPath is the JSON pointer of an operation: `/paths/~1things/get`",
+        "the one operation that is meant is called",
+    ),
+    # 101 steps, hand-written only; resolve.py
+    "operation-path-dialect": Tolerance(
+        "an operationPath is a source and a JSON pointer", "the one operation that is named is called"
+    ),
+    # 2 parameters, the specification's own example; conform.py
+    "parameter-spelling": Tolerance(
+        "a path parameter has the name of its variable in the path", "it is the only one left that can be meant"
+    ),
+    # 10 parameters; conform.py
+    "parameter-not-in-path": Tolerance(
+        "a parameter in path is a variable of the operation's path", "sent where the operation declares it, or left out"
+    ),
+    # none seen; conform.py
+    "parameter-without-in": Tolerance(
+        "a parameter of an operation says what it is `in`", "the operation has one parameter of that name"
+    ),
+    # 995 steps; conform.py
+    "lenient-status": Tolerance(
+        "a criterion holds for the status code that it names",
+        "any status code of success that the operation declares is accepted as well",
+    ),
+    # none seen; apis.py
+    "source-type": Tolerance("the `type` of a source is that of its document", "read as the OpenAPI that it is"),
     # 1,333 sources; library.py
     "source-elsewhere": Tolerance("a source's url is resolved against the document's own place", "found elsewhere"),
 }
@@ -93,6 +143,12 @@ _ODD: Final = re.compile(r"[^A-Za-z0-9._-]")
 def is_odd(name: str) -> bool:
     """Whether a name of an input, an output or a component holds characters that names do not have."""
     return bool(_ODD.search(name))
+
+
+def tolerated(code: str, where: Where, what: str, workflow: str | None = None) -> Finding:
+    """The finding that says that a tolerance was used. what: that to which it was applied."""
+    tolerance = TOLERANCES[code]
+    return Finding("warning", code, where, f"{what}: {tolerance.rule}; {tolerance.done}.", "", workflow)
 
 
 def bent(expression: Expression, *, in_condition: bool = False) -> Iterator[str]:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from arazzo_mcp.arazzo.quirks import TOLERANCES
+from arazzo_mcp.arazzo.quirks import tolerated
 from arazzo_mcp.arazzo.scope import Json
 from arazzo_mcp.findings import Finding, Where
 
@@ -50,8 +50,7 @@ class Reader:
 
     def tolerate(self, path: Path, code: str, what: str) -> None:
         """A deviation that is understood all the same; the code stands in `quirks.TOLERANCES`."""
-        tolerance = TOLERANCES[code]
-        self.warn(path, code, f"{what}: {tolerance.rule}; {tolerance.done}.")
+        self.findings.append(tolerated(code, self.where(path), what, self.workflow))
 
     def spoiled(self, workflow: str) -> bool:
         """Whether a workflow has an error."""
