@@ -14,7 +14,7 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from arazzo_mcp.openapi.binary import Blob
-from arazzo_mcp.openapi.style import UnfitValue
+from arazzo_mcp.openapi.encode import UnfitValue
 
 MOST_BYTES: Final = 64 * 1024 * 1024
 _MOST_CHARACTERS: Final = 1024

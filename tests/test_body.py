@@ -19,9 +19,9 @@ from arazzo_mcp.arazzo.command import Argument, Body, CallOperation, Target
 from arazzo_mcp.errors import BindError
 from arazzo_mcp.openapi.binary import Blob
 from arazzo_mcp.openapi.bind import bind
+from arazzo_mcp.openapi.encode import UnfitValue
 from arazzo_mcp.openapi.model import Request
 from arazzo_mcp.openapi.parse import OpenApi
-from arazzo_mcp.openapi.style import UnfitValue
 
 pytestmark = pytest.mark.anyio
 
@@ -224,6 +224,10 @@ FILES: list[tuple[str, str, bytes, str, str]] = [
     ("file", "uploads/cat.png", PNG, "cat.png", "application/octet-stream"),
     ("file", "h\u00e9llo", "h\u00e9llo".encode(), "file", "application/octet-stream"),
     ("file", "d41d8cd98f00b204e9800998ecf8427e", b"d41d8cd98f00b204e9800998ecf8427e", "file",
+     "application/octet-stream"),
+    ("file", "AAAAB3NzaC1yc2EAAAADAQABAAABgQ==", b"AAAAB3NzaC1yc2EAAAADAQABAAABgQ==", "file",
+     "application/octet-stream"),
+    ("file", "HelloWorldHelloWorldHelloWorld12", b"HelloWorldHelloWorldHelloWorld12", "file",
      "application/octet-stream"),
     ("coded", "aGk=", b"hi", "coded", "application/octet-stream"),
     ("coded", "no base64 at all!", b"no base64 at all!", "coded", "application/octet-stream"),

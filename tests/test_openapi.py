@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from arazzo_mcp.arazzo.command import Argument, Body, CallOperation, Target
+from arazzo_mcp.arazzo.quirks import TOLERANCES
 from arazzo_mcp.credentials import Credentials
 from arazzo_mcp.documents import Text, parse_data
 from arazzo_mcp.errors import BindError
 from arazzo_mcp.openapi.bind import bind
 from arazzo_mcp.openapi.model import Operation, Request
+from arazzo_mcp.openapi.oddities import oddities
 from arazzo_mcp.openapi.parse import OpenApi
 from arazzo_mcp.openapi.reference import file_references
 from tests.conftest import CORPUS
@@ -529,3 +531,26 @@ def test_the_largest_published_description_opens_at_once() -> None:
 def test_no_server_is_still_said() -> None:
     with pytest.raises(BindError, match="has no absolute server URL"):
         called(OpenApi("shop", {"swagger": "2.0", "paths": {"/a": {"get": {}}}}), "GET /a")
+
+
+# --- what is tolerated is told
+
+ODD: list[tuple[str, dict[str, Any], list[tuple[str, str]]]] = [
+    ("/a/{id}", {}, []),
+    ("/a?x", {}, [("path-with-query", "GET /a?x")]),
+    ("/a#x", {}, [("path-with-query", "GET /a#x")]),
+    ("/{Key+}", {}, [("path-with-slashes", "Key of GET /{Key+}")]),
+    ("/a", {"security": [{"key": []}]}, []),
+    ("/a", {"security": [{"gone": []}]}, [("security-scheme", "security scheme 'gone' of source 'shop'")]),
+    ("/a", {"parameters": [{"name": "q", "in": "query", "style": "deepObject", "schema": {"type": "array"}}]},
+     [("deep-array", "query parameter 'q' of GET /a")]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "node", "told"), ODD, ids=str)
+def test_tolerances_of_the_binding_are_told(path: str, node: dict[str, Any], told: list[tuple[str, str]]) -> None:
+    components = {"securitySchemes": {"key": {"type": "apiKey", "in": "header", "name": "X"}}}
+    api = OpenApi("shop", {"openapi": "3.1.0", "paths": {path: {"get": node}}, "components": components})
+    found = list(oddities(api.operation(f"GET {path}")))
+    assert found == told
+    assert all(code in TOLERANCES for code, _ in found)

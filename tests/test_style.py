@@ -8,8 +8,9 @@ from urllib.parse import unquote
 
 import pytest
 
+from arazzo_mcp.openapi.encode import UnfitValue, scalar
 from arazzo_mcp.openapi.model import Parameter
-from arazzo_mcp.openapi.style import UnfitValue, cookie_text, header_text, path_text, query_pairs, scalar
+from arazzo_mcp.openapi.style import cookie_text, header_text, path_text, query_pairs
 
 ARRAY = ["blue", "black", "brown"]
 OBJECT = {"R": 100, "G": 200, "B": 150}

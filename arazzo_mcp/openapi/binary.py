@@ -15,14 +15,17 @@ from typing import Final, TypeAlias
 from urllib.parse import unquote_to_bytes
 
 from arazzo_mcp.arazzo.scope import Json, as_text
-from arazzo_mcp.openapi.style import UnfitValue
+from arazzo_mcp.openapi.encode import UnfitValue
 
 OCTETS: Final = "application/octet-stream"
 _DATA_URI: Final = re.compile(r"data:([\w.+-]+/[\w.+-]+)?((?:;[\w.+-]+=[^;,]*)*)(;base64)?,", re.IGNORECASE)
 _NAME: Final = re.compile(r";(?:file)?name=([^;,]+)", re.IGNORECASE)
 _LEAST_BASE64: Final = 16
-_MAGIC: Final = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"%PDF", b"PK\x03\x04", b"\x1f\x8b", b"RIFF", b"OggS", b"ID3",
-                 b"\x00\x00\x00", b"BM", b"II*\x00", b"MM\x00*", b"7z\xbc\xaf", b"fLaC")  # fmt: skip
+_MAGIC: Final = re.compile(
+    rb"\x89PNG|\xff\xd8\xff|GIF8|%PDF|PK\x03\x04|\x1f\x8b\x08|RIFF|OggS|ID3|II\*\x00|MM\x00\*|7z\xbc\xaf|fLaC|....ftyp",
+    re.DOTALL,
+)
+"""How files of known kinds begin: PNG, JPEG, GIF, PDF, ZIP, gzip, WAV and WebP, Ogg, MP3, TIFF, 7z, FLAC, MP4."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,7 @@ def _is_clear(text: str, decoded: bytes) -> bool:
     Words, digests and tokens decode to neither."""
     if len(text) < _LEAST_BASE64 or len("".join(text.split())) % 4:
         return False
-    if decoded.startswith(_MAGIC):
+    if _MAGIC.match(decoded):
         return True
     try:
         return all(character.isprintable() or character in "\t\r\n" for character in decoded.decode())

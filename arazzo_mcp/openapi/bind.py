@@ -18,18 +18,12 @@ from arazzo_mcp.errors import BindError
 from arazzo_mcp.openapi.binary import Reader, no_files
 from arazzo_mcp.openapi.body import FORM, content, is_json, json_bytes
 from arazzo_mcp.openapi.coerce import coerce
+from arazzo_mcp.openapi.encode import UnfitValue
 from arazzo_mcp.openapi.form import form
 from arazzo_mcp.openapi.model import MediaType, Operation, Parameter, Request
 from arazzo_mcp.openapi.parameter import undeclared
 from arazzo_mcp.openapi.path import VARIABLE, PathTemplate, path_template
-from arazzo_mcp.openapi.style import (
-    UnfitValue,
-    cookie_text,
-    header_text,
-    path_text,
-    query_pairs,
-    query_string,
-)
+from arazzo_mcp.openapi.style import cookie_text, header_text, path_text, query_pairs, query_string
 
 _ACCEPT: Final = "application/json, text/plain;q=0.9, */*;q=0.8"
 _IGNORED_HEADERS: Final = ("accept", "content-type", "authorization")

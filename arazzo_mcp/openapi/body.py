@@ -19,10 +19,10 @@ from arazzo_mcp.arazzo.command import Body
 from arazzo_mcp.arazzo.scope import ABSENT, Json, Value, as_text
 from arazzo_mcp.openapi.binary import OCTETS, Reader, blob, data_uri
 from arazzo_mcp.openapi.coerce import coerce
+from arazzo_mcp.openapi.encode import UnfitValue
 from arazzo_mcp.openapi.form import form
 from arazzo_mcp.openapi.model import MediaType, Operation, Resolve
 from arazzo_mcp.openapi.multipart import multipart
-from arazzo_mcp.openapi.style import UnfitValue
 from arazzo_mcp.openapi.xml import xml
 
 JSON: Final = "application/json"

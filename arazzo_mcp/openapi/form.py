@@ -12,9 +12,10 @@ from typing import Final
 from urllib.parse import quote_plus
 
 from arazzo_mcp.arazzo.scope import Json, as_text
+from arazzo_mcp.openapi.encode import UnfitValue, scalar
 from arazzo_mcp.openapi.model import MediaType, Parameter, Resolve
 from arazzo_mcp.openapi.schema import applying, properties
-from arazzo_mcp.openapi.style import Pairs, UnfitValue, bracketed, query_pairs, scalar
+from arazzo_mcp.openapi.style import Pairs, bracketed, query_pairs
 
 STYLED: Final = ("style", "explode", "allowReserved")
 """The fields of an Encoding Object of which "the presence of at least one" makes a field a query parameter."""

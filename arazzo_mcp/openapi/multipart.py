@@ -16,10 +16,10 @@ from urllib.parse import unquote
 
 from arazzo_mcp.arazzo.scope import Json, as_text
 from arazzo_mcp.openapi.binary import OCTETS, Blob, Reader, blob, data_uri
+from arazzo_mcp.openapi.encode import UnfitValue, scalar
 from arazzo_mcp.openapi.form import STYLED, styled
 from arazzo_mcp.openapi.model import MediaType, Resolve
 from arazzo_mcp.openapi.schema import Parts, applying, item_schema, keyword, properties, types
-from arazzo_mcp.openapi.style import UnfitValue, scalar
 
 _BOUNDARY: Final = re.compile(r';\s*boundary="?([^";]+)', re.IGNORECASE)
 _TEXTUAL: Final = re.compile(r"text/|application/(json|xml|x-www-form-urlencoded)|.*\+(json|xml)$", re.IGNORECASE)

@@ -14,23 +14,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final, TypeAlias, TypeVar
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
-from arazzo_mcp.arazzo.scope import Json, as_text
+from arazzo_mcp.arazzo.scope import Json
+from arazzo_mcp.openapi.encode import UnfitValue, encoded, quoted, scalar
 from arazzo_mcp.openapi.model import Parameter
 
 Show: TypeAlias = Callable[[Json], str]
 Choice = TypeVar("Choice")
 
-_TRIPLET: Final = re.compile(r"(%[0-9A-Fa-f]{2})")
 _IN_PATH: Final = ":@!$&'()*+,;="
 _IN_QUERY: Final = ":/?@!$'()*,;="
 """What reserved expansion (RFC 6570, 3.2.3) leaves raw: RFC 3986's reserved characters but those that a query cannot
 hold (`#`, `[`, `]`) and those that mean something between its pairs (`&`, `+`)."""
-
-
-class UnfitValue(ValueError):
-    """A value cannot stand where the parameter puts it; the message says why."""
 
 
 # --- path
@@ -59,7 +55,7 @@ def _refuse_traversal(name: str, value: Json, shown: str) -> None:
 
 def _segment(parameter: Parameter, value: Json) -> str:
     slash = "/" if parameter.raw_slash else ""
-    return _encoded(scalar(value), f"{_IN_PATH}{slash}", True) if parameter.allow_reserved else _quote(value, slash)
+    return encoded(scalar(value), f"{_IN_PATH}{slash}", True) if parameter.allow_reserved else quoted(value, slash)
 
 
 def _simple(parameter: Parameter, value: Json, show: Show) -> str:
@@ -72,7 +68,7 @@ def _label(parameter: Parameter, value: Json, show: Show) -> str:
 
 def _matrix(parameter: Parameter, value: Json, show: Show) -> str:
     if isinstance(value, dict) and parameter.explode:
-        return "".join(f";{_quote(key)}={show(item)}" for key, item in value.items() if item is not None)
+        return "".join(f";{quoted(key)}={show(item)}" for key, item in value.items() if item is not None)
     if isinstance(value, list) and parameter.explode:
         return "".join(f";{parameter.name}={show(item)}" for item in value if item is not None)
     return f";{parameter.name}=" + ",".join(_flat(value, False, show))
@@ -100,7 +96,7 @@ Pairs: TypeAlias = list[tuple[str, str]]
 def query_pairs(parameter: Parameter, value: Json) -> Pairs:
     """A value within the query: (encoded name, encoded value) pairs, none where there is no value to send."""
     if value is None:
-        return [(_quote(parameter.name), "")] if parameter.allow_empty else []
+        return [(quoted(parameter.name), "")] if parameter.allow_empty else []
     return _choice(_QUERY_STYLES, parameter)(parameter, value)
 
 
@@ -109,15 +105,15 @@ def _form(parameter: Parameter, value: Json) -> Pairs:
         return _joined(parameter, value, ",")
     show = _shower(parameter)
     if isinstance(value, dict):
-        return [(_quote(key), show(item)) for key, item in value.items() if item is not None]
+        return [(quoted(key), show(item)) for key, item in value.items() if item is not None]
     items = value if isinstance(value, list) else [value]
-    return [(_quote(parameter.name), show(item)) for item in items if item is not None]
+    return [(quoted(parameter.name), show(item)) for item in items if item is not None]
 
 
 def _joined(parameter: Parameter, value: Json, delimiter: str) -> Pairs:
     """One pair; an empty list or object is undefined (RFC 6570, 2.3) and gives none."""
     parts = _flat(value, False, _shower(parameter, delimiter))
-    return [(_quote(parameter.name), delimiter.join(parts))] if parts else []
+    return [(quoted(parameter.name), delimiter.join(parts))] if parts else []
 
 
 def _between(delimiter: str) -> Callable[[Parameter, Json], Pairs]:
@@ -149,7 +145,7 @@ def bracketed(name: str, value: Json, show: Show) -> Iterable[tuple[str, str]]:
         for at, item in enumerate(value):
             yield from bracketed(f"{name}[{at}]" if isinstance(item, dict | list) else f"{name}[]", item, show)
     elif value is not None:
-        yield _quote(name), show(value)
+        yield quoted(name), show(value)
 
 
 def _list_of(delimiter: str) -> Callable[[Parameter, Json], Pairs]:
@@ -169,7 +165,7 @@ _QUERY_STYLES: Final[dict[str, Callable[[Parameter, Json], Pairs]]] = {
 
 def query_string(value: Json) -> str:
     """`in: querystring` of a text: sent as it is, but for characters that no query can hold."""
-    return _encoded(str(value).removeprefix("?"), f"{_IN_QUERY}&+", True)
+    return encoded(str(value).removeprefix("?"), f"{_IN_QUERY}&+", True)
 
 
 # --- headers and cookies
@@ -234,9 +230,9 @@ def _undefined(parameter: Parameter, why: str) -> UnfitValue:
 def _shower(parameter: Parameter, delimiter: str = "") -> Show:
     """How one item of a query is written. An item never holds the delimiter raw that stands between items."""
     if not parameter.allow_reserved:
-        return _quote
+        return quoted
     safe = _IN_QUERY.replace(delimiter, "") if delimiter else _IN_QUERY
-    return lambda item: _encoded(scalar(item), safe, True)
+    return lambda item: encoded(scalar(item), safe, True)
 
 
 def _flat(value: Json, explode: bool, show: Show) -> list[str]:
@@ -246,23 +242,3 @@ def _flat(value: Json, explode: bool, show: Show) -> list[str]:
         members = [(show(key), show(item)) for key, item in value.items() if item is not None]
         return [f"{key}={item}" for key, item in members] if explode else [part for pair in members for part in pair]
     return [show(value)]
-
-
-def scalar(value: Json) -> str:
-    """One value as text: booleans and null as JSON writes them, whole numbers without a fraction."""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return "" if value is None else as_text(value)
-
-
-def _quote(value: Json, safe: str = "") -> str:
-    return _encoded(scalar(value), safe, False)
-
-
-def _encoded(text: str, safe: str, triplets: bool) -> str:
-    """Percent-encoded; with `triplets`, what is percent-encoded already stays so (RFC 6570, 3.2.3)."""
-    try:
-        parts = _TRIPLET.split(text) if triplets else [text]
-        return "".join(part if at % 2 else quote(part, safe=safe) for at, part in enumerate(parts))
-    except UnicodeEncodeError:
-        raise UnfitValue(f"{text[:80]!r} is no valid text") from None

@@ -14,9 +14,9 @@ from typing import Final
 from xml.sax.saxutils import escape, quoteattr
 
 from arazzo_mcp.arazzo.scope import Json
+from arazzo_mcp.openapi.encode import UnfitValue, scalar
 from arazzo_mcp.openapi.model import MediaType, Resolve
 from arazzo_mcp.openapi.schema import Parts, applying, item_schema, keyword, properties, types
-from arazzo_mcp.openapi.style import UnfitValue, scalar
 
 _HEAD: Final = '<?xml version="1.0" encoding="UTF-8"?>\n'
 _NIL: Final = ' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:nil="true"'
