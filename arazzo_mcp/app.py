@@ -19,7 +19,8 @@ from arazzo_mcp.engine.store import SqliteStore
 from arazzo_mcp.errors import DocumentError, UsageError
 from arazzo_mcp.findings import did_you_mean
 from arazzo_mcp.http import ApiClient, HttpLimits
-from arazzo_mcp.library import Library, Linked, Options, Snapshot, open_library, relink
+from arazzo_mcp.library import Library, Linked, Options, open_library, relink
+from arazzo_mcp.reading import Snapshot
 from arazzo_mcp.server.catalog import Catalog, Offer
 from arazzo_mcp.settings import Settings
 

@@ -94,19 +94,21 @@ class ApiClient:
         except (httpx.InvalidURL, ValueError):
             unfit = f"{operation.key}: its URL or one of its headers holds characters that cannot be sent"
             return Exchange(method=operation.method, failure=Failure("bind", unfit))
-        exchange = await self._send(request, outgoing)
+        exchange = await self._send(request, outgoing, call.timeout)
         if exchange.status in (401, 403) and (advice := self._credentials.advice(operation, request.headers)):
             return _with_advice(exchange, advice)
         return exchange
 
-    async def _send(self, request: Request, outgoing: httpx.Request) -> Exchange:
+    async def _send(self, request: Request, outgoing: httpx.Request, timeout: float | None) -> Exchange:
+        started = time.monotonic()
+        most = self._limits.total if timeout is None else min(timeout, self._limits.total)
         try:
-            with anyio.fail_after(self._limits.total):
+            with anyio.fail_after(most):
                 response, content = await self._answer(outgoing)
         except Exception as error:  # noqa: BLE001  (the request ends here; whatever went wrong, it may have arrived)
-            return _exchange(request, failure=_failure(error, request))
+            return replace(_exchange(request, failure=_failure(error, request)), seconds=time.monotonic() - started)
         body = decode(response.headers.get("content-type", ""), content)
-        return _exchange(request, response, body)
+        return replace(_exchange(request, response, body), seconds=time.monotonic() - started)
 
     async def _answer(self, request: httpx.Request) -> tuple[httpx.Response, bytes]:
         response = await self._client_for(request.url).send(request, stream=True, follow_redirects=False)

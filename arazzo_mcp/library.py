@@ -1,33 +1,24 @@
-"""Finds and reads descriptions, has their steps linked to operations, and pins what a run was started with.
-
-Where a source's url leads nowhere as written, it is looked for by rule, and a finding says where it was found:
-`--source NAME=PATH` first, then the document's folder, its ancestors, and a sibling folder `_original/`.
-"""
+"""Every description that is at hand: found, read with its sources, and linked to the operations that its steps call."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from hashlib import sha256
 from pathlib import Path
-from typing import Final
-from urllib.parse import unquote, urlsplit
 
 from arazzo_mcp.apis import Servers
 from arazzo_mcp.arazzo.command import Pace, Program, Target
-from arazzo_mcp.arazzo.model import Description, Source, Workflow
-from arazzo_mcp.arazzo.parse import parse
-from arazzo_mcp.arazzo.quirks import TOLERANCES
-from arazzo_mcp.documents import SUFFIXES, Text, is_arazzo, parse_with_lines, read_text
+from arazzo_mcp.arazzo.graft import joined, prefix
+from arazzo_mcp.arazzo.model import Description, Workflow
+from arazzo_mcp.documents import is_arazzo
 from arazzo_mcp.errors import DocumentError
 from arazzo_mcp.findings import Finding, Where, strictly
 from arazzo_mcp.link import link
+from arazzo_mcp.locate import Identities, files_under
 from arazzo_mcp.openapi.cancel import cancel_plans
 from arazzo_mcp.openapi.model import Operation
 from arazzo_mcp.openapi.parse import OpenApi
-
-_SKIPPED_FOLDERS: Final = {"node_modules", ".git", ".venv", "__pycache__"}
+from arazzo_mcp.reading import Reading, Snapshot, read
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,41 +31,6 @@ class Options:
     strict: bool = False
     pace: Pace = field(default_factory=Pace)
     server_variables: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """The text of everything that a description was linked from, so that a run never changes under its feet."""
-
-    document: Text
-    sources: Mapping[str, Text]
-    servers: Mapping[str, str]
-    server_variables: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def digest(self) -> str:
-        """What names it: SHA-256 of its JSON form."""
-        return sha256(self.to_json().encode()).hexdigest()
-
-    def to_json(self) -> str:
-        """One JSON text with everything in it."""
-        return json.dumps(
-            {
-                "document": [self.document.file, self.document.text],
-                "sources": {name: [text.file, text.text] for name, text in sorted(self.sources.items())},
-                "servers": dict(sorted(self.servers.items())),
-                # only where there are some: the digests of older snapshots stay as they are
-                **({"variables": dict(sorted(self.server_variables.items()))} if self.server_variables else {}),
-            },
-            ensure_ascii=False,
-        )
-
-    @classmethod
-    def from_json(cls, text: str) -> Snapshot:
-        """The inverse of `to_json`."""
-        data = json.loads(text)
-        sources = {name: Text(*pair) for name, pair in data["sources"].items()}
-        return cls(Text(*data["document"]), sources, data["servers"], data.get("variables", {}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +62,11 @@ class Library:
     source_names: frozenset[str] = frozenset()
 
     def workflows(self) -> Iterator[tuple[Linked, Workflow]]:
-        """Every workflow that can be served, in the order of the documents."""
+        """Every workflow that can be served, in the order of the documents; each in its own document only."""
         for linked in self.descriptions:
             for workflow in linked.program.description.workflows.values():
-                yield linked, workflow
+                if not workflow.home:
+                    yield linked, workflow
 
     def errors(self) -> tuple[Finding, ...]:
         """The findings that keep something from being served."""
@@ -118,19 +75,25 @@ class Library:
 
 def open_library(paths: Iterable[Path], options: Options) -> Library:
     """Read every description under the given files and folders. Never raises for what is in them: see `findings`."""
+    paths = list(paths)
+    identities = Identities(paths)
     descriptions: list[Linked] = []
     findings: list[Finding] = []
-    for path in paths:
-        for file, problem in _documents(path):
-            if problem is not None:
-                findings.append(problem)
-                continue
-            linked, found = _open(file, options)
-            findings += found
-            if linked is not None:
-                descriptions.append(linked)
-    names = frozenset(name for linked in descriptions for name in linked.program.description.sources)
-    return Library(tuple(descriptions), tuple(findings), names)
+    names: set[str] = set()
+    for file, problem in (found for path in paths for found in _documents(path)):
+        if problem is not None:
+            findings.append(problem)
+            continue
+        try:
+            reading = read(file, options.sources, identities)
+        except DocumentError as error:
+            findings += error.findings
+            continue
+        names |= reading.source_names()
+        descriptions.append(_linked(reading, options))
+        findings += descriptions[-1].findings
+    # a document that others use is read with each of them
+    return Library(tuple(descriptions), tuple(dict.fromkeys(findings)), frozenset(names))
 
 
 def _documents(path: Path) -> Iterator[tuple[Path, Finding | None]]:
@@ -138,7 +101,7 @@ def _documents(path: Path) -> Iterator[tuple[Path, Finding | None]]:
     if path.is_file():
         yield path, None
     elif path.is_dir():
-        files = [file for file in _files(path) if is_arazzo(file)]
+        files = [file for file in files_under(path) if is_arazzo(file)]
         yield from ((file, None) for file in files)
         if not files:
             yield (
@@ -149,114 +112,60 @@ def _documents(path: Path) -> Iterator[tuple[Path, Finding | None]]:
         yield path, Finding("error", "unreadable", Where(str(path)), "there is no such file or folder.")
 
 
-def _files(folder: Path) -> list[Path]:
-    found = (file for suffix in SUFFIXES for file in folder.rglob(f"*{suffix}"))
-    return sorted(file for file in found if not _SKIPPED_FOLDERS & set(file.relative_to(folder).parts))
-
-
-def _open(file: Path, options: Options) -> tuple[Linked | None, list[Finding]]:
-    try:
-        document = read_text(file.absolute())
-        description, findings = parse(parse_with_lines(document))
-    except DocumentError as error:
-        return None, list(error.findings)
-    if description is None:
-        return None, findings
-    sources: dict[str, Text] = {}
-    for source in description.sources.values():
-        text, found = _read_source(source, file, options)
-        findings += found
-        if text is not None:
-            sources[source.name] = text
-    servers = {name: url for name, url in options.servers.items() if name in description.sources}
-    variables = {
-        name: value
-        for name, value in options.server_variables.items()
-        if name.rpartition(".")[0] in description.sources
-    }
-    linked = _link(Snapshot(document, sources, servers, variables), description, findings, options)
-    return linked, list(linked.findings)
-
-
 def relink(snapshot: Snapshot, pace: Pace) -> Linked:
     """A pinned snapshot made into what it was when it was pinned.
 
     Raises:
         DocumentError: it cannot be read any more.
     """
-    description, findings = parse(parse_with_lines(snapshot.document))
-    if description is None:
-        raise DocumentError("the pinned document is no Arazzo description", findings)
-    return _link(snapshot, description, findings, Options(servers=snapshot.servers, pace=pace))
-
-
-# --- sources
-
-
-def _read_source(source: Source, document: Path, options: Options) -> tuple[Text | None, list[Finding]]:
-    if source.type == "arazzo":
-        return None, []
-    file, finding = _find_source(source, document, options)
-    if file is None:
-        return None, [finding] if finding else []
-    try:
-        return read_text(file), [finding] if finding else []
-    except DocumentError as error:
-        return None, [
-            replace(found, where=source.where, message=f"{file}: {found.message}") for found in error.findings
-        ]
-
-
-def _find_source(source: Source, document: Path, options: Options) -> tuple[Path | None, Finding | None]:
-    if source.name in options.sources:
-        return options.sources[source.name], None
-    parts = urlsplit(source.url)
-    if parts.scheme in ("http", "https"):
-        relative = Path(unquote(parts.path)).name
-    else:
-        relative = unquote(parts.path)
-        as_written = document.parent / relative
-        if as_written.is_file():
-            return as_written, None
-    for candidate in _elsewhere(relative, document.absolute().parent):
-        if candidate.is_file():
-            tolerance = TOLERANCES["source-elsewhere"]
-            message = f"source {source.name!r}: {tolerance.rule}; {source.url!r} was found at {candidate}."
-            return candidate, Finding("warning", "source-elsewhere", source.where, message)
-    hint = f"Give its place with --source {source.name}=PATH."
-    remote = parts.scheme in ("http", "https")
-    what = "URLs are not fetched" if remote else "there is no file there"
-    message = f"source {source.name!r} is at {source.url!r}: {what}."
-    return None, Finding("error", "source-not-found", source.where, message, hint, "*")
-
-
-def _elsewhere(relative: str, folder: Path) -> Iterator[Path]:
-    """The document's folder by name alone, its ancestors, and a folder `_original/` beside where it should be."""
-    name = Path(relative).name
-    yield folder / name
-    for ancestor in (folder, *folder.parents):
-        yield ancestor / relative.lstrip("./")
-    beside = (folder / relative).resolve().parent
-    yield beside / "_original" / name
-    yield folder / "_original" / name
+    options = Options(servers=snapshot.servers, pace=pace, server_variables=snapshot.server_variables)
+    return _linked(snapshot.reading(), options)
 
 
 # --- linking
 
 
-def _link(snapshot: Snapshot, description: Description, findings: Sequence[Finding], options: Options) -> Linked:
-    links = link(description, snapshot.sources, Servers(snapshot.servers, snapshot.server_variables), findings)
-    found = strictly(links.findings) if options.strict else links.findings
+@dataclass(frozen=True, slots=True)
+class _Linkage:
+    """A description linked to its sources: the operation of each of its steps, and the sources by their paths."""
+
+    description: Description
+    targets: dict[tuple[str, str], Target]
+    apis: dict[str, OpenApi]
+    findings: list[Finding]
+
+
+def _linked(reading: Reading, options: Options) -> Linked:
+    linkage = _link(reading, options)
+    description, apis = linkage.description, linkage.apis
+    targets = {key: target for key, target in linkage.targets.items() if key[0] in description.workflows}
+    cancels = {name: cancel_plans(flow, targets, apis) for name, flow in description.workflows.items()}
+    names = reading.source_names()
+    servers = {name: url for name, url in options.servers.items() if name in names}
+    variables = {name: value for name, value in options.server_variables.items() if name.rpartition(".")[0] in names}
+    snapshot = Snapshot(reading.text, dict(reading.texts()), servers, variables)
+    program = Program(description, targets, cancels, options.pace)
+    return Linked(snapshot, snapshot.digest, program, apis, tuple(linkage.findings))
+
+
+def _link(reading: Reading, options: Options) -> _Linkage:
+    servers = Servers(options.servers, options.server_variables)
+    links = link(reading.description, reading.sources, servers, reading.findings)
+    found = strictly(links.findings) if options.strict else list(links.findings)
     spoiled = {finding.workflow for finding in found if finding.severity == "error"}
-    served = {} if None in spoiled else {n: w for n, w in links.description.workflows.items() if n not in spoiled}
-    served = _closed(served)
-    targets = {key: target for key, target in links.targets.items() if key[0] in served}
-    cancels = {name: cancel_plans(workflow, targets, links.apis) for name, workflow in served.items()}
-    program = Program(replace(description, workflows=served), targets, cancels, options.pace)
-    return Linked(snapshot, snapshot.digest, program, links.apis, tuple(found))
+    flows = {} if None in spoiled else {n: w for n, w in links.description.workflows.items() if n not in spoiled}
+    others = {name: _link(other, options) for name, other in reading.others.items()}
+    main = replace(links.description, workflows=flows)
+    description, missing = joined(main, {name: other.description for name, other in others.items()})
+    apis, targets = dict(links.apis), dict(links.targets)
+    for name, other in others.items():
+        apis |= {f"{name}/{path}": api for path, api in other.apis.items()}
+        targets |= dict(_moved(name, other.targets))
+    elsewhere = [finding for other in others.values() for finding in other.findings]
+    return _Linkage(description, targets, apis, [*found, *missing, *elsewhere])
 
 
-def _closed(workflows: dict[str, Workflow]) -> dict[str, Workflow]:
-    """Only workflows whose sub-workflows are served too."""
-    kept = {n: w for n, w in workflows.items() if all(called in workflows for called in w.calls())}
-    return kept if len(kept) == len(workflows) else _closed(kept)
+def _moved(name: str, targets: Mapping[tuple[str, str], Target]) -> Iterator[tuple[tuple[str, str], Target]]:
+    """The targets of a source of type arazzo, as they are named in the description that uses it."""
+    for (workflow, step), target in targets.items():
+        yield (prefix(name) + workflow, step), replace(target, source=f"{name}/{target.source}")

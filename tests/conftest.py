@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import anyio
 import httpx
 import pytest
-import uvicorn
 from mcp import Client, StdioServerParameters
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from arazzo_mcp.demo.providers import Providers, ServedProviders, _Server, serve_providers
+from arazzo_mcp.demo.providers import Providers, ServedProviders, serve_app, serve_providers
 
 ROOT = Path(__file__).parents[1]
 WORKFLOWS = ROOT / "workflows"
@@ -87,20 +84,6 @@ class Scripted:
         if reply is None:
             raise ConnectionAbortedError("the connection is to break here")
         return reply
-
-
-@contextlib.asynccontextmanager
-async def serve_app(app: Any) -> AsyncIterator[str]:
-    """An ASGI application on a free port of loopback; yields its URL."""
-    listening = socket.create_server(("127.0.0.1", 0))
-    server = _Server(uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=1))
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(server.serve, [listening])
-        await server.ready.wait()
-        try:
-            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        finally:
-            server.should_exit = True
 
 
 @pytest.fixture

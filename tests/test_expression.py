@@ -80,7 +80,7 @@ NONE = [
     "$response.header.",
     "$response.header.a b",
     "$request.cookie.a",
-    "$message.payload",
+    "$message.topic",
     "$.a",
     "$[0]",
     " $inputs.a",
@@ -269,7 +269,7 @@ COMPILED: list[tuple[str, Literal | Expression | Text]] = [
     (r"^\$\d{2}$", Literal(r"^\$\d{2}$")),
     ("${HOME}/$PATH", Literal("${HOME}/$PATH")),
     ("the $url and $method", Literal("the $url and $method")),
-    ("see $response.body", Literal("see $response.body")),
+    ("see $response", Literal("see $response")),
     ("", Literal("")),
     ("$", Literal("$")),
 ]

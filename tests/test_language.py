@@ -6,13 +6,15 @@ A case reads as follows.
     document        `workflows`, or `steps`/`inputs`/`outputs`/... of one workflow `main`, and fields of the document
                     (`components`, `$self`, `sourceDescriptions`); a step may be its id alone, and calls the operation
                     of its own name where it says nothing else
+    others          sources of type arazzo by name, each a document like the one above
     inputs          what the caller gives
     replies         the answers in order: a status code, or `status` (200), `body`, `headers`, `retry_after`, `failure`
-                    (its kind). The word `cancel` requests the cancel instead of letting the next command happen
+                    (its kind), `seconds` that it took. The word `cancel` requests the cancel instead of letting the
+                    next command happen
     get             the steps whose requests are GETs, which may be repeated; all others are POSTs
     cancels         plans to cancel the run of `main`: `operation`, and the `step` that lends it its parameters
-    asked           every command in order: `step name=value ...`, `wait seconds`, `cancel name=value ...`;
-                    a text that could be read as JSON stands in double quotes
+    asked           every command in order: `step name=value ... within seconds`, `wait seconds`,
+                    `cancel name=value ...`; a text that could be read as JSON stands in double quotes
     outcome         completed (when nothing is said), failed, cancelled, or refused: it is not served
     outputs, error  the outputs as a whole, and a part of the error
     remote          what became of the job at the provider
@@ -45,6 +47,7 @@ from arazzo_mcp.arazzo.command import (
     Wait,
     Woke,
 )
+from arazzo_mcp.arazzo.graft import joined
 from arazzo_mcp.arazzo.interpreter import advance
 from arazzo_mcp.arazzo.model import Description, WorkflowId
 from arazzo_mcp.arazzo.parse import Document, parse
@@ -56,8 +59,8 @@ FILES = sorted((Path(__file__).parent / "language").glob("*.yaml"))
 CALLS = ("operationId", "operationPath", "workflowId")
 OF_DOCUMENT = ("components", "$self", "sourceDescriptions", "workflows", "arazzo")
 KNOWN = {
-    "name", "section", "document", "inputs", "replies", "get", "cancels", "asked", "outcome", "outputs", "error",
-    "remote", "findings",
+    "name", "section", "document", "others", "inputs", "replies", "get", "cancels", "asked", "outcome", "outputs",
+    "error", "remote", "findings",
 }  # fmt: skip
 MOST_COMMANDS = 200
 
@@ -172,6 +175,7 @@ def _exchange(command: CallOperation, reply: int | dict[str, Any]) -> Exchange:
         told.get("body", ABSENT),
         told.get("retry_after"),
         failure,
+        told.get("seconds", 0.0),
     )
 
 
@@ -186,6 +190,7 @@ def _shown(state: State, command: Command) -> str:
     if command.body is not None:
         words.append(f"body={_value(command.body.value)}")
         words += [f"as {command.body.content_type}"] if command.body.content_type else []
+    words += [] if command.timeout is None else [f"within {command.timeout:g}"]
     return " ".join(words)
 
 
@@ -208,8 +213,11 @@ def _is_json(text: str) -> bool:
 @pytest.mark.parametrize("case", list(_cases()))
 def test_language(case: Case) -> None:
     assert set(case) <= KNOWN, f"unknown: {set(case) - KNOWN}"
-    description, findings = parse(_document(case["document"]))
-    assert description is not None
+    description, findings = _parsed(case["document"])
+    others = {name: _parsed(document) for name, document in case.get("others", {}).items()}
+    findings += [finding for _, found in others.values() for finding in found]
+    description, missing = joined(description, {name: other for name, (other, _) in others.items()})
+    findings += missing
     assert _codes(findings) == case.get("findings", []), "\n".join(map(str, findings))
     outcome = case.get("outcome", "completed")
     assert ("main" not in description.workflows) is (outcome == "refused")
@@ -225,6 +233,12 @@ def test_language(case: Case) -> None:
     for name, value in case.get("error", {}).items():
         assert done.outcome.error is not None
         assert done.outcome.error.get(name) == value, done.outcome.error
+
+
+def _parsed(document: dict[str, Any]) -> tuple[Description, list[Finding]]:
+    description, findings = parse(_document(document))
+    assert description is not None
+    return description, findings
 
 
 def _codes(findings: list[Finding]) -> list[str]:

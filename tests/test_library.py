@@ -9,7 +9,8 @@ import pytest
 
 from arazzo_mcp.arazzo.command import Pace
 from arazzo_mcp.findings import Finding
-from arazzo_mcp.library import Library, Options, Snapshot, open_library, relink
+from arazzo_mcp.library import Library, Options, open_library, relink
+from arazzo_mcp.reading import Snapshot
 from tests.conftest import CORPUS
 
 API = """openapi: 3.0.3

@@ -12,14 +12,19 @@ from arazzo_mcp.arazzo.parse import Document, parse
 from arazzo_mcp.documents import Text, parse_with_lines
 from arazzo_mcp.findings import Finding, did_you_mean, strictly
 
-HEAD = """\
+TOP = """\
 arazzo: 1.0.1
 info: {title: shop, version: '1'}
 sourceDescriptions: [{name: api, url: api.yaml, type: openapi}]
 workflows:
+"""
+HEAD = (
+    TOP
+    + """\
 - workflowId: order
   inputs: {properties: {name: {}, size: {}}}
-"""  # the steps of a case begin at line 7
+"""
+)  # the steps of a case begin at line 7
 
 
 def _parse(text: str) -> tuple[Description | None, list[Finding]]:
@@ -49,14 +54,9 @@ FINDINGS: list[tuple[str, str, int, str, str]] = [
     ("step-call", "steps:\n- stepId: a\n", 8, "the step calls nothing", "Give it one of"),
     ("step-call", STEP + "  workflowId: order\n", 8, "the step has operationId and workflowId", "Give it one of"),
     ("asyncapi", "steps:\n- stepId: a\n  channelPath: c\n", 8, "AsyncAPI channels are not served", ""),
-    (
-        "other-description",
-        "steps:\n- stepId: a\n  workflowId: $sourceDescriptions.b.c\n",
-        9,
-        "workflows of other descriptions are not served",
-        "",
-    ),
-    ("depends-on", STEP + "dependsOn: [other]\n", 10, "'dependsOn' is not served", ""),
+    ("workflow-reference", "steps:\n- stepId: a\n  workflowId: $inputs.b\n", 9, "names no workflow", "$sourceDesc"),
+    ("unknown-workflow", STEP + "dependsOn: [other]\n", 5, "there is no workflow 'other'", ""),
+    ("unknown-step", STEP + "  dependsOn: [aa]\n", 10, "there is no step 'aa'", "Did you mean 'a'?"),
     ("parameter-in", PARAMETER + "{name: q, in: qery, value: 1}\n", 11, "is in 'qery'", "Did you mean 'query'?"),
     ("missing-field", PARAMETER + "{name: q, in: query}\n", 11, "parameter 'q' has no 'value'", ""),
     ("missing-field", PARAMETER + "{in: query, value: 1}\n", 11, "'name' is missing", ""),
@@ -129,7 +129,34 @@ FINDINGS: list[tuple[str, str, int, str, str]] = [
         "is not in the components",
         "",
     ),
-    ("wrong-type", OUTPUTS + "[a]\n", 10, "'outputs' must be an object, not a list", ""),
+    ("outputs-list", STEP + "  outputs: [a]\n", 10, "outputs are a map", ""),
+    ("wrong-type", STEP + "  outputs: a\n", 10, "'outputs' must be an object, not a string", ""),
+    ("odd-name", STEP + "  outputs: {the id: $response.body#/id}\n", 10, "output 'the id'", ""),
+    ("dotted-name", STEP + "  outputs: {v: $response.body}\noutputs: {v: $steps.a.outputs.v.w}\n", 11, "longest", ""),
+    ("pointer-path", STEP + "  outputs: {v: '$response.body#/a.b[0]'}\n", 10, "read literally first", ""),
+    ("not-an-expression", STEP + "  outputs: {v: $respons.body}\n", 10, "'$respons.body' is no", "'$response'"),
+    ("not-an-expression", STEP + "  outputs: {v: 'see {$response.bdy}'}\n", 10, "{$response.bdy}", ""),
+    ("undeclared-name", STEP + "  outputs: {v: $workflows.ordr.outputs.x}\n", 10, "no workflow 'ordr'", "'order'"),
+    ("undeclared-name", STEP + "  outputs: {v: $workflows.order.outputs.x}\n", 10, "has no output 'x'", ""),
+    ("undeclared-name", STEP + "  outputs: {v: $sourceDescriptions.shp.url}\n", 10, "no source 'shp'", ""),
+    ("undeclared-name", STEP + "  outputs: {v: $components.parameters.x}\n", 10, "no value here", ""),
+    (
+        "duplicate-parameter",
+        PARAMETER + "{name: q, in: query, value: 1}\n  - {name: q, in: query, value: 2}\n",
+        12,
+        "given twice",
+        "",
+    ),
+    ("duplicate-action", SUCCESS + "{name: e, type: end}\n  - {name: e, type: end}\n", 12, "the first one applies", ""),
+    (
+        "parameter-in",
+        SUCCESS + "{name: g, type: goto, workflowId: order, parameters: [{name: n, in: query, value: 1}]}\n",
+        11,
+        "have no 'in': n",
+        "",
+    ),
+    ("empty-criteria", STEP + "  successCriteria: []\n", 10, "any 2xx", ""),
+    ("asyncapi", STEP + "  outputs: {v: $message.payload.id}\n", 10, "AsyncAPI channels", ""),
     ("undeclared-name", OUTPUTS + "{v: $steps.b.outputs.v}\n", 10, "there is no step 'b'", ""),
     ("undeclared-name", OUTPUTS + "{v: $inputs.nmae}\n", 10, "there is no input 'nmae'", "Did you mean 'name'?"),
     (
@@ -276,8 +303,28 @@ def test_another_version_is_read_and_said(version: str) -> None:
 
 
 def test_a_description_without_workflows() -> None:
-    _, findings = _parse("arazzo: 1.0.1\nworkflows: []\n")
+    _, findings = _parse(TOP.replace("workflows:", "workflows: []"))
     assert [finding.code for finding in findings] == ["no-workflows"]
+
+
+def test_what_a_description_must_have() -> None:
+    _, findings = _parse(
+        "arazzo: 1.1.0\n$self: https://a.test/#b\ninfo: {}\n"
+        "components: {parameters: {a b: {name: n, in: query, value: 1}}}\n"
+        "workflows:\n- {workflowId: w, steps: [{stepId: a, operationId: x}]}\n"
+    )
+    assert [(finding.severity, finding.code, finding.where.line) for finding in findings] == [
+        ("warning", "incomplete-info", 3),
+        ("warning", "incomplete-info", 3),
+        ("warning", "no-sources", 1),
+        ("warning", "self-fragment", 2),
+        ("warning", "odd-name", 4),
+    ]
+
+
+def test_a_finding_stands_at_the_value_itself() -> None:
+    findings = _of(STEP + "  requestBody:\n    payload:\n      a:\n      - $inputs.name\n      - $inputs.nme\n")
+    assert [(finding.where.line, finding.where.column) for finding in findings] == [(14, 11)]
 
 
 GOOD = "- {workflowId: good, steps: [{stepId: a, operationId: x}]}\n"
@@ -311,7 +358,7 @@ def test_one_broken_workflow_does_not_spoil_the_others(broken: str) -> None:
 
 def test_a_workflow_that_needs_a_broken_one_is_not_served_either() -> None:
     description, findings = _parse(
-        "arazzo: 1.0.1\nworkflows:\n"
+        TOP
         + GOOD
         + "- {workflowId: bad, steps: [{stepId: a}]}\n"
         + "- {workflowId: one, steps: [{stepId: a, workflowId: bad}]}\n"
@@ -328,7 +375,7 @@ def test_a_workflow_that_needs_a_broken_one_is_not_served_either() -> None:
 
 
 def test_a_workflow_is_not_proposed_to_itself() -> None:
-    _, findings = _parse("arazzo: 1.0.1\nworkflows:\n- {workflowId: order, steps: [{stepId: a, workflowId: orders}]}\n")
+    _, findings = _parse(TOP + "- {workflowId: order, steps: [{stepId: a, workflowId: orders}]}\n")
     assert [finding.hint for finding in findings] == [""]
 
 

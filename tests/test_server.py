@@ -13,10 +13,13 @@ import pytest
 from jsonschema import Draft202012Validator
 from mcp import Client
 from mcp.shared.exceptions import MCPError
+from starlette.applications import Starlette
+from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
 
 from arazzo_mcp.app import catalog, load, open_engine
-from arazzo_mcp.demo.providers import ServedProviders
+from arazzo_mcp.demo.providers import ServedProviders, serve_app
 from arazzo_mcp.server.catalog import MOST_NAME, tool_names
 from arazzo_mcp.server.envelope import ENVELOPE_SCHEMA
 from arazzo_mcp.server.tools import PAGE, all_tools, build_server
@@ -258,6 +261,30 @@ async def test_a_submit_without_an_answer_is_in_doubt(connect: Connect, tmp_path
     assert envelope["status"] == "in_doubt"
     assert "Do not call the workflow again" in envelope["next"]
     assert len(received) == 1
+
+
+async def test_a_step_that_takes_longer_than_its_timeout_fails(connect: Connect, tmp_path: Path) -> None:
+    """Arazzo 1.1.0, Step Object, `timeout`: milliseconds; `onFailure` goes on from there."""
+    asked: list[str] = []
+
+    async def answer(request: Request) -> Response:
+        asked.append(f"{request.method} {request.url.path}")
+        if request.method == "GET":
+            await anyio.sleep_forever()
+        return JSONResponse(MADE, 201)
+
+    flow = FLOW.replace(
+        "  - stepId: look\n",
+        "  - stepId: look\n    timeout: 200\n    onFailure: [{name: g, type: goto, stepId: stop}]\n",
+    )
+    flow = flow.replace("  outputs: {id: $steps", "  - {stepId: stop, operationId: makeThing}\n  outputs: {id: $steps")
+    async with serve_app(Starlette(routes=[Route("/{path:path}", answer, methods=["GET", "POST"])])) as url:
+        (tmp_path / "things.openapi.yaml").write_text(API.replace("URL", url))
+        async with connect(flow=flow) as client:
+            with anyio.fail_after(20):
+                envelope = await called(client, "make-thing", {"name": "a"})
+    assert envelope["status"] == "completed"
+    assert asked == ["POST /things", "GET /things/7", "POST /things"]
 
 
 async def test_a_long_run_is_handed_back_and_goes_on(connect: Connect, scripted: Scripted) -> None:

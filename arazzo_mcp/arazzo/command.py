@@ -84,12 +84,13 @@ class Body:
 
 @dataclass(frozen=True, slots=True)
 class CallOperation:
-    """Perform one API call."""
+    """Perform one API call. timeout: the most seconds that it may take, where the step says so."""
 
     step: str
     target: Target
     arguments: tuple[Argument, ...]
     body: Body | None
+    timeout: float | None = None
     kind: Literal["call"] = "call"
 
 

@@ -2,7 +2,7 @@
 
 Arazzo 1.1.0, "Runtime Expressions". One rule goes beyond the text of the specification, because hundreds of real
 documents need it, and is safe: a *literal* name is looked up first and only then a path into a value (`$inputs.a.b` is
-the input "a.b", else member b of input a).
+the input "a.b", else member b of input a). A name applied to an array means that member of its first element.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ _EXPRESSION = re.compile(
     r"|(?P<root>inputs|outputs|steps|workflows|sourceDescriptions|components)\.(?P<rest>[^\s#{}][^#{}]*)"
     r"|(?P<message>request|response)\.(?:"
     rf"(?P<header>headers?)\.(?P<token>{_TOKEN})|(?P<place>query|path)\.(?P<name>[^{{}}]+)"
-    r"|(?P<body>body)(?P<dotted>(?:\.[^#{}\s.\[\]]+|\[[^\]{}]*\])*)))"
+    r"|(?P<body>body)(?P<dotted>(?:\.[^#{}\s.\[\]]+|\[[^\]{}]*\])*))"
+    r"|(?P<event>message)\.(?P<part>(?:header|payload|body)(?:[.\[][^#{}\s]+)?))"
     r"(?:#(?P<pointer>[^{}]*))?$"
 )
 _PATH_PART = re.compile(r"\.?([^.\[\]]+)|\[(\d+|'[^']*'|\"[^\"]*\")\]|\[\]")
@@ -55,6 +56,8 @@ def parse_expression(text: str) -> Expression | None:
     if match["root"]:
         names = _SPLIT.get(match["root"], _whole)(match["rest"])
         return Expression(text, match["root"], names, pointer) if names else None
+    if match["event"]:
+        return Expression(text, match["event"], (match["part"],), pointer)
     return Expression(text, match["message"], _message_names(match), pointer)
 
 
@@ -136,9 +139,9 @@ def dig(value: Json, path: str) -> Value:
 def _member(value: Json, name: str) -> Value:
     if isinstance(value, dict):
         return value.get(name, ABSENT)
-    if isinstance(value, list) and re.fullmatch(r"[0-9]{1,12}", name) and int(name) < len(value):
-        return value[int(name)]
-    return ABSENT
+    if isinstance(value, list) and re.fullmatch(r"[0-9]{1,12}", name):
+        return value[int(name)] if int(name) < len(value) else ABSENT
+    return _member(value[0], name) if isinstance(value, list) and value and isinstance(value[0], dict) else ABSENT
 
 
 def named(values: Mapping[str, Json], name: str) -> Value:
@@ -162,6 +165,14 @@ def _of_workflows(names: tuple[str, ...], scope: Scope) -> Value:
     if ended is None:
         return ABSENT
     return named(ended.inputs if kind == "inputs" else ended.outputs, name)
+
+
+def _of_source(names: tuple[str, ...], scope: Scope) -> Value:
+    """A field of the source, or what a workflow of the source has left behind: `<workflowId>.outputs.<name>`."""
+    source, reference = names
+    value = named(scope.sources.get(source, {}), reference)
+    workflow = _split_workflow(reference) if value is ABSENT else ()
+    return _of_workflows((f"$sourceDescriptions.{source}.{workflow[0]}", *workflow[1:]), scope) if workflow else value
 
 
 def _of_request(names: tuple[str, ...], scope: Scope) -> Value:
@@ -199,8 +210,9 @@ _EVALUATE: dict[str, Callable[[tuple[str, ...], Scope], Value]] = {
     "outputs": lambda names, scope: named(scope.outputs, names[0]),
     "steps": _of_steps,
     "workflows": _of_workflows,
-    "sourceDescriptions": lambda names, scope: named(scope.sources.get(names[0], {}), names[1]),
+    "sourceDescriptions": _of_source,
     "components": lambda _names, _scope: ABSENT,
+    "message": lambda _names, _scope: ABSENT,
     "request": _of_request,
     "response": _of_response,
 }

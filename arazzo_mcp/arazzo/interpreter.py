@@ -30,7 +30,17 @@ from arazzo_mcp.arazzo.command import (
     Woke,
 )
 from arazzo_mcp.arazzo.criterion import PASSED, Verdict, judge
-from arazzo_mcp.arazzo.model import End, Goto, Parameter, Retry, Step, StepId, Workflow, WorkflowId
+from arazzo_mcp.arazzo.model import (
+    End,
+    Goto,
+    Parameter,
+    Retry,
+    Step,
+    StepId,
+    StepReference,
+    Workflow,
+    WorkflowId,
+)
 from arazzo_mcp.arazzo.problem import failure, problem
 from arazzo_mcp.arazzo.scope import ABSENT, Ended, Exchange, Json, Scope
 from arazzo_mcp.arazzo.state import Frame, Remote, State
@@ -68,13 +78,12 @@ def _advanced(program: Program, state: State, event: Event) -> Advance:
         case Exchanged(exchange) if state.cancel:
             return _after_cancel(program, replace(state, calls=state.calls + 1), exchange)
         case Exchanged(exchange):
-            return _after_call(
-                program, replace(state, calls=state.calls + 1, upstream=told(state.upstream, exchange)), exchange
-            )
+            state = replace(state, calls=state.calls + 1, upstream=told(state.upstream, exchange))
+            return _after_call(program, state.spending(exchange.seconds), exchange)
         case Woke() if state.cancel:
             return _cancel(program, state)
         case Woke():
-            return _enter(program, state)
+            return _in_time(program, state) or _enter(program, state)
         case CancelRequested():
             return _cancel(program, state)
 
@@ -85,16 +94,36 @@ def _advanced(program: Program, state: State, event: Event) -> Advance:
 def _enter(program: Program, state: State) -> Advance:
     """Ask for what the present step does: an API call, or another workflow."""
     workflow, step = _present(program, state)
+    needed = next((name for name in workflow.depends_on if name not in state.ended), None)
+    if needed is not None:
+        return _call_workflow(program, state, needed, state.frame.inputs, returns="retry")
+    if unmet := [awaited for awaited in step.depends_on if not _is_completed(state, awaited)]:
+        which = ", ".join(repr(awaited.step) for awaited in unmet)
+        return _end(program, state, problem(state, "dependency_not_met", f"it depends on {which}, not yet completed"))
     scope = _scope(program, state)
     try:
         if isinstance(step.call, WorkflowId):
             inputs = _given(step.parameters, scope)
-            return _call_workflow(program, state, step.call.name, inputs, returns="step")
+            return _call_workflow(program, state, step.call.name, inputs, returns="step", left=step.timeout)
         arguments = arguments_of(step.parameters, scope)
         body = body_of(step.body, scope)
     except Unresolved as missing:
         return _end(program, state, problem(state, "unresolved_expression", str(missing)))
-    return state, CallOperation(state.step, program.targets[workflow.id, step.id], arguments, body)
+    target = program.targets[workflow.id, step.id]
+    return state, CallOperation(state.step, target, arguments, body, _seconds(step, state))
+
+
+def _is_completed(state: State, awaited: StepReference) -> bool:
+    """Step Object, `dependsOn`: "only establishes a prerequisite relationship ... and does not trigger execution"."""
+    if awaited.workflow is None:
+        return awaited.step in state.frame.completed
+    ended = state.ended.get(awaited.workflow)
+    return ended is not None and awaited.step in ended.completed
+
+
+def _seconds(step: Step, state: State) -> float | None:
+    """Step Object, `timeout`: what is left for a call of its own step's time, and of those that called the workflow."""
+    return min((limit for limit in (step.timeout, state.time_left()) if limit is not None), default=None)
 
 
 def _call_workflow(
@@ -105,15 +134,24 @@ def _call_workflow(
     *,
     returns: str,
     after: float | None = None,
+    left: float | None = None,
 ) -> Advance:
     if len(state.frames) >= MOST_FRAMES:
         why = f"workflows call one another more than {MOST_FRAMES} deep"
         return _end(program, state, problem(state, "too_deep", why))
-    state = _pushed(program, state, workflow_id, inputs, returns=returns)
+    state = _pushed(program, state, workflow_id, inputs, returns=returns, left=left)
     return _enter(program, state) if after is None else _wait(state, after)
 
 
-def _pushed(program: Program, state: State, workflow_id: str, inputs: dict[str, Json], *, returns: str) -> State:
+def _pushed(
+    program: Program,
+    state: State,
+    workflow_id: str,
+    inputs: dict[str, Json],
+    *,
+    returns: str,
+    left: float | None = None,
+) -> State:
     """At the first step of a workflow, within the present one."""
     workflow = program.description.workflows[workflow_id]
     frame = Frame(
@@ -121,6 +159,7 @@ def _pushed(program: Program, state: State, workflow_id: str, inputs: dict[str, 
         workflow.steps[0].id,
         {**_defaults(workflow), **inputs},
         returns="retry" if returns == "retry" else "step",
+        left=left,
     )
     return replace(state, frames=(*state.frames, frame))
 
@@ -144,13 +183,28 @@ def _after_call(program: Program, state: State, exchange: Exchange) -> Advance:
     repeatable = program.targets[workflow.id, step.id].method in REPEATABLE
     if not repeatable and exchange.status is not None and exchange.status < 400:
         state = replace(state, submits=state.submits + 1)
-    if exchange.failure is not None and exchange.failure.kind != "bind" and repeatable and state.calls > 1:
+    overdue = exchange.failure is not None and exchange.failure.kind == "timeout" and step.timeout is not None
+    lost = exchange.failure is not None and exchange.failure.kind != "bind" and not overdue
+    if lost and repeatable and state.calls > 1:
         if (patient := _patient(state, step, exchange)) is not None:
             return patient
     elif exchange.status not in _NOT_NOW:
         state = state.forgiving(step.id, _PATIENCE)
+    if late := _in_time(program, state):
+        return late
     verdict = _verdict(step, exchange, _scope(program, state, exchange))
     return _conclude(program, state, verdict, exchange)
+
+
+def _in_time(program: Program, state: State) -> Advance | None:
+    """Step Object, `timeout`: a workflow that takes longer than the step that called it allows fails that step."""
+    at = next((at for at, frame in enumerate(state.frames) if frame.left is not None and frame.left <= 0), None)
+    if at is None:
+        return None
+    below = replace(state, frames=state.frames[:at])
+    _, step = _present(program, below)
+    late = problem(below, "timeout", f"it did not complete within its timeout of {step.timeout:g} s")
+    return _after_workflow(program, below, Ended({}, {}), late)
 
 
 def _patient(state: State, step: Step, exchange: Exchange) -> Advance | None:
@@ -187,6 +241,8 @@ def _conclude(
     workflow, step = _present(program, state)
     produced = _outputs(step, _scope(program, state, exchange, child), verdict.ok, child)
     state = state.with_outputs(step.id, produced)
+    if verdict.ok and (workflow.id, step.id) in program.description.awaited:
+        state = state.with_completed(step.id)
     if verdict.ok and state.frame.back is not None:
         here, _, rest = state.frame.back.partition("/")
         return _enter(program, state.leaving(step.id, here).at(here, back=rest or None))
@@ -265,7 +321,7 @@ def _transfer(
     transfers[target.name] = lap + back
     left = {**state.left, frame.workflow: frame}
     below = replace(state, frames=state.frames[:-1], transfers=transfers, left=left)
-    entered = _pushed(program, below, target.name, {**frame.inputs, **given}, returns=frame.returns)
+    entered = _pushed(program, below, target.name, {**frame.inputs, **given}, returns=frame.returns, left=frame.left)
     return _wait(entered, _paced(program, lap, exchange)) if back else _enter(program, entered)
 
 
@@ -293,14 +349,16 @@ def _retry(program: Program, state: State, step: Step, retry: Retry, exchange: E
 
 
 def _wait(state: State, seconds: float) -> Advance:
-    return state, Wait(state.step, seconds)
+    left = state.time_left()
+    seconds = seconds if left is None else max(0.0, min(seconds, left))
+    return state.spending(seconds), Wait(state.step, seconds)
 
 
 def _end(program: Program, state: State, trouble: dict[str, Json] | None = None) -> Advance:
     """The present workflow ends, and with it the run, or the step that called it goes on."""
     frame = state.frame
     workflow = program.description.workflows[frame.workflow]
-    ended = Ended(frame.inputs, _workflow_outputs(workflow, _scope(program, state)))
+    ended = Ended(frame.inputs, _workflow_outputs(workflow, _scope(program, state)), frame.completed)
     below = replace(state, frames=state.frames[:-1], ended={**state.ended, workflow.id: ended})
     if not below.frames:
         return state, Done(Outcome("completed" if trouble is None else "failed", ended.outputs, trouble))
@@ -391,13 +449,19 @@ def _present(program: Program, state: State) -> tuple[Workflow, Step]:
 
 
 def _scope(program: Program, state: State, exchange: Exchange | None = None, child: Ended | None = None) -> Scope:
-    description = program.description
+    workflow = program.description.workflows[state.frame.workflow]
+    home = program.description.home(workflow)
     return Scope(
         inputs=state.frame.inputs,
         steps=state.frame.outputs,
-        workflows=state.ended,
+        workflows=_of_home(state.ended, workflow.home) if workflow.home else state.ended,
         outputs=child.outputs if child else {},
-        sources={name: {"url": s.url, "type": s.type} for name, s in description.sources.items()},
-        self_uri=description.self_uri,
+        sources={name: {"url": s.url, "type": s.type} for name, s in home.sources.items()},
+        self_uri=home.self_uri,
         exchange=exchange or Exchange(),
     )
+
+
+def _of_home(ended: dict[str, Ended], home: str) -> dict[str, Ended]:
+    """ "Components are scoped to the Arazzo document they are defined in", and so are the ids of workflows."""
+    return {name.removeprefix(home): one for name, one in ended.items() if name.startswith(home)}

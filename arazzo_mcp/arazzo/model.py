@@ -49,7 +49,7 @@ class OperationPath:
 
 @dataclass(frozen=True, slots=True)
 class WorkflowId:
-    """A step's or an action's `workflowId`, within the same description."""
+    """A step's or an action's `workflowId`: of the same description, or `$sourceDescriptions.<name>.<workflowId>`."""
 
     name: str
 
@@ -59,6 +59,14 @@ class StepId:
     """An action's `stepId`, within the same workflow."""
 
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepReference:
+    """A step that another one awaits: of the same workflow where `workflow` is None."""
+
+    workflow: str | None
+    step: str
 
 
 StepCall = OperationId | OperationPath | WorkflowId
@@ -186,14 +194,15 @@ class Step:
     outputs: Mapping[str, Template]
     where: Where
     timeout: float | None = None
-    depends_on: tuple[str, ...] = ()
+    depends_on: tuple[StepReference, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Workflow:
     """Workflow Object. `inputs` is its JSON Schema with local references inlined.
 
-    depends_on: the ids of workflows that must have completed before it.
+    depends_on: the ids of workflows that must have completed before it; home: empty, or of a workflow of another
+    description, what stands before the ids of that description's workflows: `$sourceDescriptions.<name>.`.
     """
 
     id: str
@@ -204,9 +213,11 @@ class Workflow:
     outputs: Mapping[str, Template]
     where: Where
     depends_on: tuple[str, ...] = ()
+    home: str = ""
 
     def calls(self) -> Iterator[str]:
-        """The ids of the workflows that this one calls, goes to, or runs before a retry."""
+        """The ids of the workflows that this one needs, calls, goes to, or runs before a retry."""
+        yield from self.depends_on
         for step in self.steps:
             if isinstance(step.call, WorkflowId):
                 yield step.call.name
@@ -216,7 +227,8 @@ class Workflow:
                     yield target.name
 
     def nested(self) -> Iterator[str]:
-        """The ids of the workflows that steps of this one call."""
+        """The ids of the workflows that run within this one: those that it needs and those that its steps call."""
+        yield from self.depends_on
         yield from (step.call.name for step in self.steps if isinstance(step.call, WorkflowId))
 
     def step(self, step_id: str) -> Step:
@@ -234,10 +246,20 @@ class Workflow:
 
 
 @dataclass(frozen=True, slots=True)
+class Home:
+    """What the workflows of one document see of it: its sources and its `$self`."""
+
+    sources: Mapping[str, Source]
+    self_uri: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Description:
     """Arazzo Description: those of its workflows that can be served, by id.
 
-    refused: the other ones, as far as they could be read, so that all that is wrong with them can be said at once.
+    Workflows of other descriptions that they use are among them, under `$sourceDescriptions.<name>.<workflowId>`; what
+    those see of their own documents is in `homes`. awaited: the steps, by workflow and id, that other steps await.
+    refused: the other workflows, as far as they could be read, so that all that is wrong with them is said at once.
     """
 
     version: str
@@ -246,4 +268,10 @@ class Description:
     sources: Mapping[str, Source]
     workflows: Mapping[str, Workflow]
     where: Where = NOWHERE
+    homes: Mapping[str, Home] = field(default_factory=dict)
+    awaited: frozenset[tuple[str, str]] = frozenset()
     refused: Mapping[str, Workflow] = field(default_factory=dict)
+
+    def home(self, workflow: Workflow) -> Home:
+        """What a workflow sees of its document."""
+        return self.homes[workflow.home] if workflow.home else Home(self.sources, self.self_uri)

@@ -7,13 +7,14 @@ stay. What a tolerance lets through is a warning whose code stands in `quirks.TO
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
-from arazzo_mcp.arazzo.context import context_of
+from arazzo_mcp.arazzo.context import OTHER_WORKFLOW, context_of
 from arazzo_mcp.arazzo.fields import check_fields
 from arazzo_mcp.arazzo.model import Description, Source, Workflow
 from arazzo_mcp.arazzo.parse_step import workflow as read_workflow
+from arazzo_mcp.arazzo.quirks import is_odd
 from arazzo_mcp.arazzo.reader import Document, Path, Reader, keys
 from arazzo_mcp.arazzo.scope import Json
 from arazzo_mcp.findings import Finding, did_you_mean
@@ -36,6 +37,7 @@ def parse(document: Document) -> tuple[Description | None, list[Finding]]:
         reader.warn(("arazzo",), "unknown-version", f"version {version} is read as 1.1.0.")
     check_fields(reader, data, (), "a description")
     info = reader.mapping(data.get("info"), ("info",), "'info'")
+    _check_head(reader, data, info)
     read = _workflows(reader, data)
     workflows = _without_endless(reader, {name: flow for name, flow in read.items() if not reader.spoiled(name)})
     description = Description(
@@ -45,10 +47,25 @@ def parse(document: Document) -> tuple[Description | None, list[Finding]]:
         _sources(reader, data),
         workflows,
         reader.where(()),
+        awaited=frozenset(_awaited(workflows)),
         refused={name: flow for name, flow in read.items() if name not in workflows},
     )
     # what stands at the workflow is read once for each of its steps
     return description, list(dict.fromkeys(reader.findings))
+
+
+def _check_head(reader: Reader, data: Mapping[str, Json], info: Mapping[str, Json]) -> None:
+    """What a description MUST have, and no workflow needs."""
+    for name in ("title", "version"):
+        if not info.get(name):
+            reader.warn(("info",), "incomplete-info", f"'info' has no {name!r}.")
+    if not data.get("sourceDescriptions"):
+        reader.warn((), "no-sources", "the description has no 'sourceDescriptions'.")
+    if "#" in str(data.get("$self", "")):
+        reader.warn(("$self",), "self-fragment", "'$self' must not contain a fragment.")
+    for kind, components in reader.mapping(data.get("components"), ("components",), "'components'").items():
+        for name in filter(is_odd, keys(components)):
+            reader.tolerate(("components", kind, name), "odd-name", f"component {name!r}")
 
 
 def _sources(reader: Reader, data: dict[str, Json]) -> dict[str, Source]:
@@ -101,7 +118,7 @@ def _workflows(reader: Reader, data: dict[str, Json]) -> dict[str, Workflow]:
 def _without_endless(reader: Reader, workflows: dict[str, Workflow]) -> dict[str, Workflow]:
     """Workflows whose steps lead into themselves would call one another for ever."""
     workflows = _without_dangling(reader, workflows)
-    inside = {name: set(flow.nested()) for name, flow in workflows.items()}
+    inside = {name: set(flow.nested()) & workflows.keys() for name, flow in workflows.items()}
     for _ in range(len(inside)):
         inside = {name: called.union(*(inside[one] for one in called)) for name, called in inside.items()}
     for name in [name for name, called in inside.items() if name in called]:
@@ -113,13 +130,25 @@ def _without_endless(reader: Reader, workflows: dict[str, Workflow]) -> dict[str
 
 def _without_dangling(reader: Reader, workflows: dict[str, Workflow]) -> dict[str, Workflow]:
     """Workflows that call one which is not served are not served either."""
-    while dangling := [(w, called) for w in workflows.values() for called in w.calls() if called not in workflows]:
+    while dangling := [(w, called) for w in workflows.values() for called in w.calls() if _dangles(called, workflows)]:
         for workflow, called in dangling:
             message = f"there is no workflow {called!r} that can be served."
             hint = did_you_mean(called, workflows.keys() - {workflow.id})
             reader.findings.append(Finding("error", "unknown-workflow", workflow.where, message, hint, workflow.id))
             workflows.pop(workflow.id, None)
     return workflows
+
+
+def _dangles(called: str, workflows: Mapping[str, Workflow]) -> bool:
+    """Workflows of other descriptions are looked for when those have been read."""
+    return called not in workflows and not OTHER_WORKFLOW.fullmatch(called)
+
+
+def _awaited(workflows: Mapping[str, Workflow]) -> Iterator[tuple[str, str]]:
+    """The steps that other steps depend on."""
+    for workflow in workflows.values():
+        for step in workflow.steps:
+            yield from ((awaited.workflow or workflow.id, awaited.step) for awaited in step.depends_on)
 
 
 __all__ = ["Document", "parse"]

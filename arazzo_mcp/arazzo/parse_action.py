@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from arazzo_mcp.arazzo.context import Context
 from arazzo_mcp.arazzo.fields import check_fields
-from arazzo_mcp.arazzo.model import Action, Criterion, End, Goto, Retry, StepId, WorkflowId
+from arazzo_mcp.arazzo.model import Action, Criterion, End, Goto, Parameter, Retry, StepId, WorkflowId
 from arazzo_mcp.arazzo.parse_criterion import criteria
 from arazzo_mcp.arazzo.parse_request import parameters
 from arazzo_mcp.arazzo.reader import Path
@@ -24,8 +24,13 @@ def step_actions(context: Context, node: dict[str, Json], path: Path, key: str, 
 
 def _actions(context: Context, node: dict[str, Json], key: str, component: str, path: Path) -> tuple[Action, ...]:
     nodes = context.reader.items(node, key, path)
-    found = (_action(context, n, component, (*path, key, at), at) for at, n in enumerate(nodes))
-    return tuple(action for action in found if action is not None)
+    read = ((at, _action(context, node, component, (*path, key, at), at)) for at, node in enumerate(nodes))
+    found: dict[str, Action] = {}
+    for at, action in read:
+        if action is not None and found.setdefault(action.name, action) is not action:
+            message = f"action {action.name!r} is given twice; the first one applies."
+            context.reader.warn((*path, key, at), "duplicate-action", message)
+    return tuple(found.values())
 
 
 def _action(context: Context, value: Json, component: str, path: Path, at: int) -> Action | None:
@@ -61,7 +66,7 @@ def _goto(context: Context, name: str, node: dict[str, Json], path: Path) -> Act
         message = f"action {name!r} goes nowhere."
         context.reader.error(path, "action-target", message, "Give it a stepId or a workflowId.")
         return None
-    given = parameters(context, node, path)
+    given = _parameters(context, node, path)
     return Goto(name, _criteria(context, node, path), target, given, context.reader.where(path))
 
 
@@ -71,7 +76,7 @@ def _retry(context: Context, name: str, node: dict[str, Json], path: Path) -> Ac
     limit = context.reader.number(node, "retryLimit", path)
     times = 1 if limit is None else int(limit)
     first = _target(context, node, path)
-    given, where = parameters(context, node, path), context.reader.where(path)
+    given, where = _parameters(context, node, path), context.reader.where(path)
     return Retry(name, _criteria(context, node, path), after, times, first, given, where)
 
 
@@ -80,6 +85,16 @@ _KINDS: dict[str, Callable[[Context, str, dict[str, Json], Path], Action | None]
     "goto": _goto,
     "retry": _retry,
 }
+
+
+def _parameters(context: Context, node: dict[str, Json], path: Path) -> tuple[Parameter, ...]:
+    """The inputs of the workflow that an action leads to: "the `in` field MUST NOT be used"."""
+    found = parameters(context, node, path)
+    if placed := [parameter.name for parameter in found if parameter.location is not None]:
+        names = ", ".join(placed)
+        message = f"parameters of an action are inputs of its workflow and have no 'in': {names}."
+        context.reader.warn((*path, "parameters"), "parameter-in", message)
+    return found
 
 
 def _criteria(context: Context, node: dict[str, Json], path: Path) -> tuple[Criterion, ...]:
@@ -95,5 +110,5 @@ def _target(context: Context, node: dict[str, Json], path: Path) -> StepId | Wor
         hint = did_you_mean(step, context.names.steps)
         context.reader.error(path, "unknown-step", f"there is no step {step!r} in this workflow.", hint)
     if workflow:
-        return context.local_workflow(workflow, path)
+        return context.workflow_id(workflow, path)
     return StepId(step) if step else None

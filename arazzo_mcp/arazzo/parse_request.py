@@ -31,8 +31,18 @@ def step_parameters(context: Context, node: dict[str, Json], path: Path, call: S
 def parameters(context: Context, node: dict[str, Json], path: Path) -> tuple[Parameter, ...]:
     """The `parameters` of a step, a workflow or an action."""
     nodes = context.reader.items(node, "parameters", path)
-    found = (_parameter(context, n, (*path, "parameters", at)) for at, n in enumerate(nodes))
-    return tuple(parameter for parameter in found if parameter is not None)
+    seen: set[tuple[str, str | None]] = set()
+    found: list[Parameter] = []
+    for at, value in enumerate(nodes):
+        parameter = _parameter(context, value, (*path, "parameters", at))
+        if parameter is None:
+            continue
+        if (parameter.name, parameter.location) in seen:
+            message = f"parameter {parameter.name!r} is given twice; the last one is sent."
+            context.reader.warn((*path, "parameters", at), "duplicate-parameter", message)
+        seen.add((parameter.name, parameter.location))
+        found.append(parameter)
+    return tuple(found)
 
 
 def _parameter(context: Context, value: Json, path: Path) -> Parameter | None:

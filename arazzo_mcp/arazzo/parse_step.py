@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 
 from arazzo_mcp.arazzo.context import Context
 from arazzo_mcp.arazzo.fields import check_fields
-from arazzo_mcp.arazzo.model import OperationId, OperationPath, Step, StepCall, Workflow
+from arazzo_mcp.arazzo.model import OperationId, OperationPath, Step, StepCall, Workflow, WorkflowId
+from arazzo_mcp.arazzo.order import ordered, step_references
 from arazzo_mcp.arazzo.parse_action import step_actions
 from arazzo_mcp.arazzo.parse_criterion import criteria
 from arazzo_mcp.arazzo.parse_request import request_body, step_parameters
@@ -18,11 +19,10 @@ def workflow(context: Context, name: str) -> Workflow:
     """The workflow of a context."""
     node, path, reader = context.node, context.path, context.reader
     check_fields(reader, node, path, "a workflow")
-    steps = tuple(_steps(context))
+    steps = ordered(context, tuple(_steps(context)))
     if not steps and not node.get("steps"):
         reader.error(path, "no-steps", f"workflow {name!r} has no steps.")
-    if node.get("dependsOn"):
-        reader.error((*path, "dependsOn"), "depends-on", "'dependsOn' is not served by this version.")
+    needed = (context.workflow_id(text, (*path, "dependsOn")) for text in reader.names(node, "dependsOn", path))
     return Workflow(
         name,
         reader.text(node, "summary", path),
@@ -31,6 +31,7 @@ def workflow(context: Context, name: str) -> Workflow:
         steps,
         context.outputs(node.get("outputs"), (*path, "outputs")),
         reader.where(path),
+        tuple(dict.fromkeys(needs.name for needs in needed if needs)),
     )
 
 
@@ -52,6 +53,13 @@ def _steps(context: Context) -> Iterator[Step]:
 
 def _step(context: Context, step_id: str, node: dict[str, Json], path: Path, call: StepCall) -> Step:
     check_fields(context.reader, node, path, "a step")
+    if node.get("successCriteria") == []:
+        context.reader.warn(
+            (*path, "successCriteria"), "empty-criteria", "'successCriteria' is empty: any 2xx is a success."
+        )
+    if isinstance(call, WorkflowId) and node.get("requestBody") is not None:
+        message = "a step that calls a workflow sends no body; give the workflow's inputs as parameters."
+        context.reader.warn((*path, "requestBody"), "body-for-workflow", message)
     return Step(
         step_id,
         context.reader.text(node, "description", path),
@@ -63,7 +71,15 @@ def _step(context: Context, step_id: str, node: dict[str, Json], path: Path, cal
         step_actions(context, node, path, "onFailure", "failureActions"),
         context.outputs(node.get("outputs"), (*path, "outputs")),
         context.reader.where(path),
+        _timeout(context, node, path),
+        step_references(context, node, path),
     )
+
+
+def _timeout(context: Context, node: dict[str, Json], path: Path) -> float | None:
+    """Step Object, `timeout`: "the maximum number of milli-seconds to wait for the step to complete"; here seconds."""
+    milliseconds = context.reader.number(node, "timeout", path)
+    return None if milliseconds is None else milliseconds / 1000
 
 
 def _call(context: Context, node: dict[str, Json], path: Path) -> StepCall | None:
@@ -92,5 +108,5 @@ def _operation_path(context: Context, text: str, path: Path) -> StepCall:
 _CALLS: dict[str, Callable[[Context, str, Path], StepCall | None]] = {
     "operationId": _operation_id,
     "operationPath": _operation_path,
-    "workflowId": Context.local_workflow,
+    "workflowId": Context.workflow_id,
 }

@@ -48,6 +48,18 @@ TOLERANCES: Final[dict[str, Tolerance]] = {
     "pointer-without-slash": Tolerance("a JSON pointer begins with '/'", "the slash is added"),
     # 57 expressions; expression.py
     "plural-headers": Tolerance("the source is `header`, not `headers`", "read as `header`"),
+    # 1,463 expressions; expression.py
+    "dotted-name": Tolerance(
+        "the name of an input or an output is followed by a JSON pointer or by nothing",
+        "the longest declared name is looked up and the rest is read as a path; of an array its first element is meant",
+    ),
+    # 828 names; expression.py
+    "odd-name": Tolerance("a name consists of letters, digits, '.', '-' and '_'", "taken literally"),
+    # 75 expressions; expression.py
+    "pointer-path": Tolerance(
+        "the parts of a JSON pointer are divided by '/'",
+        "read literally first, and where nothing stands there as a path",
+    ),
     # 45 expressions; expression.py
     "steps-without-outputs": Tolerance("a step's output is `$steps.<id>.outputs.<name>`", "`.outputs` is understood"),
     # 91 conditions; condition.py
@@ -56,12 +68,12 @@ TOLERANCES: Final[dict[str, Tolerance]] = {
     ),
     # hand-written only; parse.py
     "object-for-list": Tolerance("this field is a list", "read as a list of one"),
+    # 12 workflows, hand-written only; context.py
+    "outputs-list": Tolerance("outputs are a map of names to expressions", "left out: a list gives them no names"),
     # 51 actions; parse.py
     "unnamed-action": Tolerance("an action has a name", "named by its position"),
     # 18 actions, hand-written only; parse_action.py
     "action-condition": Tolerance("an action has a list of `criteria`", "its `condition` is read as the only one"),
-    # 12 workflows, hand-written only; context.py
-    "outputs-list": Tolerance("the outputs of a workflow are a map from names to values", "the workflow has none"),
     # none seen; parse.py
     "duplicate-source": Tolerance("the name of a source is unique", "the first one is used"),
     # none seen; conform.py
@@ -131,6 +143,14 @@ def tolerated(code: str, where: Where, what: str, workflow: str | None = None) -
     return Finding("warning", code, where, f"{what}: {tolerance.rule}; {tolerance.done}.", "", workflow)
 
 
+_ODD: Final = re.compile(r"[^A-Za-z0-9._-]")
+
+
+def is_odd(name: str) -> bool:
+    """Whether a name of an input, an output or a component holds characters that names do not have."""
+    return bool(_ODD.search(name))
+
+
 def bent(expression: Expression, *, in_condition: bool = False) -> Iterator[str]:
     """The codes of the tolerances that reading an expression took."""
     if expression.root == "steps" and ".outputs." not in expression.text:
@@ -141,3 +161,5 @@ def bent(expression: Expression, *, in_condition: bool = False) -> Iterator[str]
         yield from ("dotted-body" for place in expression.names[:1] if place == "body")
     if re.search(r"#[^/]", expression.text):
         yield "pointer-without-slash"
+    if re.search(r"\[\d*\]|[^./\s]\.[^./\s]", expression.pointer or ""):
+        yield "pointer-path"

@@ -87,6 +87,18 @@ class Reader:
             self.error(path, "missing-field", f"{key!r} is missing.")
         return ""
 
+    def names(self, node: Mapping[str, Json], key: str, path: Path) -> list[str]:
+        """A field that is a list of strings; one string alone is read as a list of one."""
+        value = node.get(key)
+        if isinstance(value, str):
+            self.tolerate((*path, key), "object-for-list", f"{key!r} is one string")
+            return [value]
+        items = self.items(node, key, path)
+        for at, item in enumerate(items):
+            if not isinstance(item, str):
+                self.error((*path, key, at), "wrong-type", f"{key!r} must hold strings, not {_kind(item)}.")
+        return [item for item in items if isinstance(item, str)]
+
     def number(self, node: Mapping[str, Json], key: str, path: Path) -> float | None:
         """A field that is a number from 0."""
         value = node.get(key)

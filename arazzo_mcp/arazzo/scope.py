@@ -69,7 +69,7 @@ class Exchange:
     """One request and its response, or the failure that stands in its place.
 
     Header names are lower case. `body` is the decoded response body, ABSENT when it was empty;
-    `retry_after` is the Retry-After header in seconds.
+    `retry_after` is the Retry-After header in seconds, `seconds` how long the exchange took.
     """
 
     method: str = ""
@@ -83,14 +83,16 @@ class Exchange:
     body: Value = ABSENT
     retry_after: float | None = None
     failure: Failure | None = None
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """Inputs and outputs of a workflow that has ended in this run."""
+    """Inputs and outputs of a workflow that has ended in this run, and its completed steps that others await."""
 
     inputs: dict[str, Json]
     outputs: dict[str, Json]
+    completed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,8 @@ class Frame:
 
     retries: retries taken, by `step/action`; laps: paced jumps, by target step; back: the steps to
     repeat after the present one, joined by `/` (retries that go somewhere else first); returns: what the caller does
-    when this frame ends.
+    when this frame ends; completed: its steps that have succeeded and that others await; left: the seconds that it has
+    left, where the step that called it has a timeout.
     """
 
     workflow: str
@@ -33,6 +34,8 @@ class Frame:
     laps: dict[str, int] = field(default_factory=dict)
     back: str | None = None
     returns: Literal["step", "retry"] = "step"
+    completed: tuple[str, ...] = ()
+    left: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,23 @@ class State:
             return self
         kept = {name: n for name, n in self.frame.retries.items() if name != key}
         return self.with_frame(replace(self.frame, retries=kept))
+
+    def spending(self, seconds: float) -> State:
+        """After so many seconds: every frame that has a timeout has less left."""
+        if all(frame.left is None for frame in self.frames):
+            return self
+        frames = (f if f.left is None else replace(f, left=f.left - seconds) for f in self.frames)
+        return replace(self, frames=tuple(frames))
+
+    def time_left(self) -> float | None:
+        """The seconds until the first timeout of a frame, None where there is none."""
+        return min((frame.left for frame in self.frames if frame.left is not None), default=None)
+
+    def with_completed(self, step: str) -> State:
+        """With a step completed."""
+        if step in self.frame.completed:
+            return self
+        return self.with_frame(replace(self.frame, completed=(*self.frame.completed, step)))
 
     def with_outputs(self, step: str, produced: dict[str, Json]) -> State:
         """With what a step has produced laid over what it had produced before."""

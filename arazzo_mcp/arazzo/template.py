@@ -1,8 +1,8 @@
 """Values of a document with expressions inside: compiled once, filled in a Scope.
 
 Arazzo 1.1.0, "Runtime Expressions" (embedded expressions) and "Selector Object". An expression without braces inside a
-longer string (`Bearer $inputs.token`) is replaced only when its root is known and its name is declared; every other `$`
-stays as it is.
+longer string (`Bearer $inputs.token`) is replaced only when its root is known and its name is declared, or when it
+names a part of the response or request; every other `$` stays as it is (`$url` is a variable of GraphQL more often).
 """
 
 from __future__ import annotations
@@ -10,13 +10,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from typing import Final
 
 from arazzo_mcp.arazzo.expression import Expression, evaluate, parse_expression, point
 from arazzo_mcp.arazzo.scope import ABSENT, Json, Scope, Value, as_text
 from arazzo_mcp.arazzo.selector import pick
 
 _EMBEDDED = re.compile(r"\{(\$[^{}]+)\}")
-_BARE = re.compile(r"\$(?:inputs|steps|workflows|statusCode)\b")
+_BARE = re.compile(r"\$(?:inputs|steps|workflows|statusCode|response|request)\b")
+_MESSAGE = re.compile(
+    r"\$(?:response|request)\.(?:headers?\.[\w-]+|(?:query|path)\.[\w-]+"
+    r"|body(?:#(?:/[\w~%-]+)+|(?:\.[A-Za-z_][\w-]*|\[\d+\])+)?)"
+)
 _NAME_CHARACTER = re.compile(r"[A-Za-z0-9_-]")
 
 
@@ -30,11 +36,13 @@ class Unresolved(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What a workflow declares: its inputs, its steps with their outputs, the document's workflows."""
+    """What a workflow declares: its inputs, its steps with their outputs, the document's workflows; and the values of
+    the parameters among the document's components."""
 
     inputs: frozenset[str] = frozenset()
     steps: Mapping[str, frozenset[str]] = field(default_factory=dict)
     workflows: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    components: Mapping[str, Json] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +88,7 @@ Template = Literal | Expression | Text | Items | Members | Selected
 def compile_template(value: Json, names: Names) -> Template:
     """A value of the document with every expression in it parsed. Constants stay as they are."""
     if isinstance(value, str):
-        return compile_text(value, names)
+        return _component(value, names) or compile_text(value, names)
     if isinstance(value, list):
         items = tuple(compile_template(item, names) for item in value)
         return Literal(value) if all(isinstance(item, Literal) for item in items) else Items(items)
@@ -90,6 +98,14 @@ def compile_template(value: Json, names: Names) -> Template:
         members = tuple((str(key), compile_template(item, names)) for key, item in value.items())
         return Literal(value) if all(isinstance(item, Literal) for _, item in members) else Members(members)
     return Literal(value)
+
+
+def _component(text: str, names: Names) -> Template | None:
+    """`$components.parameters.<name>`: "accesses a foo parameter defined within the Components Object", its value."""
+    name = text.removeprefix("$components.parameters.").removesuffix(".value")
+    if not text.startswith("$components.") or name not in names.components:
+        return None
+    return compile_template(names.components[name], replace(names, components={}))
 
 
 def _selected(node: dict[str, Json]) -> Selected | None:
@@ -146,6 +162,26 @@ def _bare_parts(text: str, names: Names) -> Iterator[str | Expression]:
         yield text[at:]
 
 
+ROOTS: Final = frozenset(
+    f"${root}"
+    for root in (
+        "url", "method", "statusCode", "request", "response", "inputs", "outputs", "steps", "workflows",
+        "sourceDescriptions", "components", "self", "message",
+    )
+)  # fmt: skip
+_LIKE_EXPRESSION: Final = re.compile(r"\{(\$[A-Za-z]+(?:[.#\[][^{}]*)?)\}")
+_LIKE_WHOLE: Final = re.compile(r"(\$[A-Za-z]+)(?:[.#\[]\S*)?")
+
+
+def misspelt(text: str, *, whole: bool) -> list[str]:
+    """What in a text looks like a runtime expression and is none. whole: the text may itself be meant as one."""
+    found = [match[0] for match in _LIKE_EXPRESSION.finditer(text) if parse_expression(match[1]) is None]
+    match = _LIKE_WHOLE.fullmatch(text) if whole else None
+    if match and parse_expression(text) is None and get_close_matches(match[1], ROOTS, n=1, cutoff=0.8):
+        found.append(text)
+    return found
+
+
 def bare_end(text: str, start: int, names: Names) -> int | None:
     """Where the expression without braces that begins at `start` ends; None where its name is not declared."""
     for candidate in _declared(text[start:], names):
@@ -163,6 +199,8 @@ def _declared(text: str, names: Names) -> list[str]:
         known = [f"$steps.{step}.outputs.{name}" for step, outs in names.steps.items() for name in outs]
     elif text.startswith("$workflows."):
         known = [f"$workflows.{flow}.outputs.{name}" for flow, outs in names.workflows.items() for name in outs]
+    elif match := _MESSAGE.match(text):
+        known = [match[0]]
     else:
         known = ["$statusCode"]
     return sorted(known, key=len, reverse=True)
@@ -215,6 +253,19 @@ def leaves(template: Template) -> Iterator[Literal | Expression | Text | Selecte
                 yield from leaves(item)
         case _:
             yield template
+
+
+def placed_leaves(template: Template, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], Template]]:
+    """Every value in a template that holds no other, with its path."""
+    match template:
+        case Items(items):
+            for at, item in enumerate(items):
+                yield from placed_leaves(item, (*path, at))
+        case Members(members):
+            for name, item in members:
+                yield from placed_leaves(item, (*path, name))
+        case _:
+            yield path, template
 
 
 def expressions_of(template: Template) -> Iterator[Expression]:

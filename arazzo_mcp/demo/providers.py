@@ -30,6 +30,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
+from starlette.types import ASGIApp
 
 from arazzo_mcp.demo.fal import fal_app
 from arazzo_mcp.demo.jobs import Clock, Plan, Record, Sleep
@@ -109,15 +110,20 @@ async def serve_providers(providers: Providers | None = None, *, port: int = 0) 
     Raises OSError for a taken port.
     """
     served = Providers() if providers is None else providers
+    async with serve_app(served.app, port=port) as base_url:
+        yield ServedProviders(base_url, served.record)
+
+
+@contextlib.asynccontextmanager
+async def serve_app(app: ASGIApp, *, port: int = 0) -> AsyncIterator[str]:
+    """An ASGI application on loopback, on a free port where `port` is 0; yields its base URL."""
     listening = socket.create_server((_HOST, port))
     # Without a log configuration of its own: loggers belong to the program that this is a part of.
-    server = _Server(
-        uvicorn.Config(served.app, log_config=None, lifespan="off", ws="none", timeout_graceful_shutdown=1)
-    )
+    server = _Server(uvicorn.Config(app, log_config=None, lifespan="off", ws="none", timeout_graceful_shutdown=1))
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     try:
         await server.ready.wait()
-        yield ServedProviders(f"http://{_HOST}:{listening.getsockname()[1]}", served.record)
+        yield f"http://{_HOST}:{listening.getsockname()[1]}"
     finally:
         server.should_exit = True
         with anyio.CancelScope(shield=True):

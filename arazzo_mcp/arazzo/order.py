@@ -1,0 +1,76 @@
+"""The order in which the steps of a workflow run, and what they wait for.
+
+Arazzo 1.1.0, "Step Dependencies and Execution Order": where a workflow uses `dependsOn`, "tools supporting only
+sequential execution MUST execute steps in an order that satisfies both explicit (`dependsOn`) and implicit (output
+reference) dependencies". Without any `dependsOn` the order of the document stands as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from arazzo_mcp.arazzo.context import Context
+from arazzo_mcp.arazzo.model import Step, StepReference
+from arazzo_mcp.arazzo.reader import Path
+from arazzo_mcp.arazzo.scope import Json
+from arazzo_mcp.arazzo.template import Template, expressions_of
+from arazzo_mcp.findings import did_you_mean
+
+_OF_WORKFLOW: Final = re.compile(
+    r"\$workflows\.(?P<local>[^.{}]+)\.steps\.(?P<step>[^.{}]+)"
+    r"|(?P<other>\$sourceDescriptions\.[^.{}]+\.[^{}]+?)\.steps\.(?P<far>[^.{}]+)"
+)
+
+
+def step_references(context: Context, node: Mapping[str, Json], path: Path) -> tuple[StepReference, ...]:
+    """Step Object, `dependsOn`: step ids of this workflow, or expressions that name a step of another one."""
+    found = (
+        _reference(context, value, (*path, "dependsOn")) for value in context.reader.names(node, "dependsOn", path)
+    )
+    return tuple(reference for reference in found if reference is not None)
+
+
+def _reference(context: Context, text: str, path: Path) -> StepReference | None:
+    name = text.removeprefix("$steps.")
+    if name in context.names.steps:
+        return StepReference(None, name)
+    match = _OF_WORKFLOW.fullmatch(text)
+    if match is None:
+        hint = did_you_mean(name, context.names.steps)
+        context.reader.error(path, "unknown-step", f"there is no step {text!r} in this workflow.", hint)
+        return None
+    return StepReference(match["local"] or match["other"], match["step"] or match["far"])
+
+
+def ordered(context: Context, steps: Sequence[Step]) -> tuple[Step, ...]:
+    """The steps in the order in which they run: that of the document, but none before a step that it depends on."""
+    if not any(step.depends_on for step in steps):
+        return tuple(steps)
+    needs = {step.id: set(_needs(step)) & {other.id for other in steps} - {step.id} for step in steps}
+    waiting, placed = list(steps), list[Step]()
+    while waiting:
+        ready = next((step for step in waiting if needs[step.id] <= {one.id for one in placed}), None)
+        if ready is None:
+            stuck = ", ".join(step.id for step in waiting)
+            message = f"these steps depend on one another in a circle: {stuck}."
+            context.reader.error((*context.path, "steps"), "dependency-cycle", message)
+            return tuple(steps)
+        waiting.remove(ready)
+        placed.append(ready)
+    return tuple(placed)
+
+
+def _needs(step: Step) -> Iterator[str]:
+    """The steps that a step names in `dependsOn`, or whose outputs it sends."""
+    yield from (reference.step for reference in step.depends_on if reference.workflow is None)
+    for template in _sent(step):
+        yield from (e.names[0] for e in expressions_of(template) if e.root == "steps")
+
+
+def _sent(step: Step) -> Iterator[Template]:
+    yield from (parameter.value for parameter in step.parameters)
+    if step.body is not None:
+        yield from (replacement.value for replacement in step.body.replacements)
+        yield from (payload for payload in (step.body.payload,) if payload is not None)
