@@ -158,7 +158,7 @@ def _snapshot(reading: Reading, options: Options) -> Snapshot:
 def _link(reading: Reading, options: Options) -> _Linkage:
     servers = Servers(options.servers, options.server_variables)
     links = link(reading.description, reading.sources, servers, reading.findings)
-    found = strictly(links.findings) if options.strict else links.findings
+    found = strictly(links.findings) if options.strict else list(links.findings)
     spoiled = {finding.workflow for finding in found if finding.severity == "error"}
     flows = {} if None in spoiled else {n: w for n, w in links.description.workflows.items() if n not in spoiled}
     others = {name: _link(other, options) for name, other in reading.others.items()}

@@ -98,8 +98,8 @@ def _names(description: Description) -> Iterator[Finding]:
     for flow in description.workflows.values():
         if not _NAME.fullmatch(flow.id):
             message = f"workflowId {flow.id!r} has other characters than letters, digits, '_' and '-'."
-            yield Finding("info", "odd-name", flow.where, message, "Its tool gets another name.", flow.id)
+            yield Finding("info", "odd-id", flow.where, message, "Its tool gets another name.", flow.id)
     for source in description.sources.values():
         if not _NAME.fullmatch(source.name):
             message = f"source name {source.name!r} has other characters than letters, digits, '_' and '-'."
-            yield Finding("info", "odd-name", source.where, message)
+            yield Finding("info", "odd-id", source.where, message)

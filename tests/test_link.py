@@ -13,7 +13,8 @@ import yaml
 
 from arazzo_mcp.arazzo.command import Pace
 from arazzo_mcp.findings import Finding, Where, strictly
-from arazzo_mcp.library import Library, Options, Snapshot, open_library, relink
+from arazzo_mcp.library import Library, Options, open_library, relink
+from arazzo_mcp.reading import Snapshot
 from tests.conftest import command
 
 PATHS: dict[str, Any] = {
@@ -200,7 +201,7 @@ def test_names_with_odd_characters_are_served_and_said(opened: Opened) -> None:
     step = {"stepId": "a", "operationId": "$sourceDescriptions.my api (v2).listPets"}
     library = opened([flow(step, name="Look, pets!")], sources=[{**SOURCE, "name": "my api (v2)"}])
     assert served(library) == ["Look, pets!"]
-    assert [(f.severity, f.code) for f in library.findings] == [("info", "odd-name")] * 2
+    assert [(f.severity, f.code) for f in library.findings] == [("info", "odd-id")] * 2
 
 
 # --- operations

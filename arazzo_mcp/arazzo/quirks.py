@@ -72,8 +72,6 @@ TOLERANCES: Final[dict[str, Tolerance]] = {
     "unnamed-action": Tolerance("an action has a name", "named by its position"),
     # 18 actions, hand-written only; parse_action.py
     "action-condition": Tolerance("an action has a list of `criteria`", "its `condition` is read as the only one"),
-    # 12 workflows, hand-written only; context.py
-    "outputs-list": Tolerance("the outputs of a workflow are a map from names to values", "the workflow has none"),
     # none seen; parse.py
     "duplicate-source": Tolerance("the name of a source is unique", "the first one is used"),
     # none seen; conform.py
