@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from arazzo_mcp.errors import DocumentError, UsageError
 from arazzo_mcp.findings import did_you_mean
 from arazzo_mcp.http import ApiClient, HttpLimits
 from arazzo_mcp.library import Library, Linked, Options, Snapshot, open_library, relink
+from arazzo_mcp.rules import placed
 from arazzo_mcp.server.catalog import Catalog, Offer
 from arazzo_mcp.settings import Settings
 
@@ -66,6 +68,7 @@ def load(paths: Iterable[Path], settings: Settings) -> Library:
         UsageError: the settings name a source that no document has; what they say of it would be lost.
     """
     library = open_library(paths, options(settings))
+    library = replace(library, findings=tuple(map(placed, library.findings)))
     for what, names in (("--source", settings.sources), ("--server", settings.servers)):
         for name in names:
             if library.source_names and name not in library.source_names:

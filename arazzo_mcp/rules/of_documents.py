@@ -13,7 +13,7 @@ OF_DOCUMENTS: Final[dict[str, Rule]] = {
         "A file or folder that cannot be read",
         "Arazzo 1.1.0, Format",
         "An Arazzo Description is a JSON object, written in JSON or YAML.",
-        "Nothing of it is served: there is no such file, it is not UTF-8, it is larger than 50 MB, or the system refuses.",
+        "Nothing of it is served: there is no such file, it is not UTF-8, larger than 50 MB, or the system refuses.",
         "Give the path of a file or folder that can be read, in UTF-8.",
     ),
     "syntax": Rule(
@@ -61,9 +61,9 @@ OF_DOCUMENTS: Final[dict[str, Rule]] = {
         "A source that cannot be had",
         "Arazzo 1.1.0, Source Description Object",
         "`url` is a URL to a source description; a relative one is resolved against the document.",
-        "Nothing is fetched from the network. The file was looked for as written, by its name beside the document, under "
-        "every folder above it, and in a folder `_original/`. Workflows that call its operations are not served; where "
-        "none does, it is a warning.",
+        "Nothing is fetched from the network. The file was looked for as written, by its name beside the document, "
+        "under every folder above it, and in a folder `_original/`. Workflows that call its operations are not served; "
+        "where none does, it is a warning.",
         "Mend the url, or give the file with --source NAME=PATH.",
         "url: https://example.com/openapi.yaml",
         "url: ./openapi.yaml",

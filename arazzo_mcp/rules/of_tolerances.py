@@ -25,9 +25,8 @@ class _Bent:
 def _rule(code: str, bent: _Bent) -> Rule:
     ledger = TOLERANCES[code]
     section = f"Arazzo 1.1.0, {bent.section}"
-    return Rule(
-        bent.title, section, _sentence(ledger.rule), _sentence(ledger.done), bent.mend, bent.wrong, bent.right, bent.fields
-    )  # fmt: skip
+    says, does = _sentence(ledger.rule), _sentence(ledger.done)
+    return Rule(bent.title, section, says, does, bent.mend, bent.wrong, bent.right, bent.fields)
 
 
 def _sentence(text: str) -> str:
@@ -38,9 +37,9 @@ _TABLE: Final[dict[str, _Bent]] = {
     "jsonpath-boolean": _Bent(
         "A jsonpath condition that is a boolean expression",
         "JSONPath Conditions",
-        "Write a query that selects something when the condition holds.",
+        "Write a simple condition, or a query that selects something when the condition holds.",
         'type: jsonpath\ncondition: $.status == "DONE"',
-        "type: jsonpath\ncondition: $[?@.status == 'DONE']",
+        "condition: $response.body#/status == 'DONE'",
         ("condition",),
     ),
     "success-retry": _Bent(
