@@ -33,7 +33,7 @@ def _in_shell(stand_in: StandIn) -> str:
 
 def as_lines(run: DryRun) -> Iterator[str]:
     """For people: every step with its request, and what decides how it goes on."""
-    yield f"{run.workflow.id}: nothing is sent. A value in braces is known only when the steps before it have run."
+    yield f"{run.workflow.id}: nothing is sent. What stands in braces is known only when a run gets there."
     yield from (f"error: {problem}" for problem in run.problems)
     for at, step in enumerate(run.steps, 1):
         yield ""

@@ -33,7 +33,7 @@ def _sentence(text: str) -> str:
     return f"{text[0].upper()}{text[1:]}."
 
 
-_TABLE: Final[dict[str, _Bent]] = {
+BENT: Final[dict[str, _Bent]] = {
     "jsonpath-boolean": _Bent(
         "A jsonpath condition that is a boolean expression",
         "JSONPath Conditions",
@@ -143,4 +143,4 @@ _TABLE: Final[dict[str, _Bent]] = {
     ),
 }
 
-OF_TOLERANCES: Final[dict[str, Rule]] = {code: _rule(code, bent) for code, bent in _TABLE.items()}
+OF_TOLERANCES: Final[dict[str, Rule]] = {code: _rule(code, bent) for code, bent in BENT.items() if code in TOLERANCES}
