@@ -1,6 +1,6 @@
 """The command line: arguments in, text or JSON out. Results go to stdout, everything else to stderr.
 
-Exit status: 0 done, 1 the run failed or the check found errors, 2 bad usage or document.
+Exit status: 0 done, 1 the run failed (or its dry run is known to) or the check found errors, 2 bad usage or document.
 """
 
 from __future__ import annotations
