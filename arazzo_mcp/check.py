@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Final
 
 from rich.text import Text
 
@@ -69,6 +70,11 @@ class Report:
         """0, or 1 where there are errors."""
         return int(any(finding.severity == "error" for finding in self.findings))
 
+    @property
+    def severities(self) -> tuple[str, ...]:
+        """Errors and warnings always, others where there are some."""
+        return tuple(dict.fromkeys(("error", "warning", *(finding.severity for finding in self.findings))))
+
     def counts(self, severity: str) -> Counter[str]:
         """How many findings there are of each code."""
         return Counter(finding.code for finding in self.findings if finding.severity == severity)
@@ -78,8 +84,7 @@ class Report:
         summary = {
             "served": len(self.served),
             "not_served": len(self.refused),
-            "errors": dict(self.counts("error")),
-            "warnings": dict(self.counts("warning")),
+            **{f"{severity}s": dict(self.counts(severity)) for severity in self.severities},
         }
         workflows = [*(one.as_dict() for one in self.served), *(one.as_dict() for one in self.refused)]
         return {"findings": [f.as_dict() for f in self.findings], "workflows": workflows, "summary": summary}
@@ -182,14 +187,14 @@ def _facts_lines(served: Served) -> Iterator[str]:
 
 
 def _summary(report: Report) -> Iterator[str]:
-    errors, warnings = report.counts("error"), report.counts("warning")
+    counts = {severity: report.counts(severity) for severity in report.severities}
     refused = [f"{len(report.refused)} not served"] if report.refused else []
-    totals = [_counted(errors.total(), "error"), _counted(warnings.total(), "warning")]
+    totals = [_counted(found.total(), severity) for severity, found in counts.items()]
     yield ", ".join([f"{_counted(len(report.served), 'workflow')} served", *refused, *totals])
-    for what, counts in (("errors", errors), ("warnings", warnings)):
-        if counts:
-            yield f"{what}: " + ", ".join(f"{code} {count}" for code, count in counts.most_common())
-    if errors or warnings:
+    for severity, found in counts.items():
+        if found:
+            yield f"{severity}s: " + ", ".join(f"{code} {count}" for code, count in found.most_common())
+    if report.findings:
         yield "`arazzo-mcp check --explain CODE` says what a code means and how to mend it."
 
 
@@ -199,6 +204,8 @@ def _counted(count: int, unit: str) -> str:
 
 # --- GitHub
 
+_COMMANDS: Final[dict[str, str]] = {"error": "error", "warning": "warning"}
+
 
 def github_lines(report: Report) -> Iterator[str]:
     """Workflow commands: GitHub shows each finding at its line of a pull request."""
@@ -207,7 +214,8 @@ def github_lines(report: Report) -> Iterator[str]:
         place = {"file": where.file, **({"line": where.line, "col": where.column} if where.line else {})}
         properties = {**place, "title": f"arazzo-mcp {finding.code}"}
         shown = ",".join(f"{name}={_property(str(value))}" for name, value in properties.items())
-        yield f"::{finding.severity} {shown}::{_escaped(f'{finding.message} {finding.hint}'.strip())}"
+        command, said = _COMMANDS.get(finding.severity, "notice"), f"{finding.message} {finding.hint}".strip()
+        yield f"::{command} {shown}::{_escaped(said)}"
     yield from _summary(report)
 
 

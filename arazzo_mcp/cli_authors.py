@@ -180,7 +180,8 @@ def dry_run(
         raise typer.BadParameter("--json and --curl cannot go together")
     linked = next(one for one in library.descriptions if one.digest == entry.offer.program_digest)
     inputs, problems = _inputs(entry, given)
-    run = DryRun(linked, entry.offer.workflow, Credentials(os.environ, settings.credentials), problems).go(inputs)
+    credentials = Credentials(os.environ, settings.credentials)
+    run = DryRun(linked, entry.offer.workflow, credentials, problems, entry.schema.get("required", ())).go(inputs)
     if as_json:
         _echo_json(dry_run_text.as_json(run))
     else:

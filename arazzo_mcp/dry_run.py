@@ -7,7 +7,7 @@ what decides.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -65,12 +65,13 @@ class PlannedStep:
 
 @dataclass
 class DryRun:
-    """One workflow, step by step. problems: what is wrong with the inputs."""
+    """One workflow, step by step. problems: what is wrong with the inputs; required: which must be given."""
 
     linked: Linked
     workflow: Workflow
     credentials: Credentials
     problems: tuple[str, ...] = ()
+    required: Collection[str] = ()
     unknowns: Unknowns = field(default_factory=Unknowns)
     steps: list[PlannedStep] = field(default_factory=list)
     cut: bool = False
@@ -82,9 +83,8 @@ class DryRun:
 
     def go(self, inputs: Mapping[str, Json]) -> DryRun:
         """Fill `steps`. Required inputs that are not given are shown as the expressions that ask for them."""
-        required = self.workflow.inputs.get("required")
-        missing = [n for n in required if n not in inputs] if isinstance(required, list) else []
-        stand_ins = {str(name): self.unknowns.value(f"$inputs.{name}") for name in missing}
+        missing = (name for name in self.required if name not in inputs)
+        stand_ins = {name: self.unknowns.value(f"$inputs.{name}") for name in missing}
         self._through(self.workflow, {**stand_ins, **inputs}, "")
         return self
 

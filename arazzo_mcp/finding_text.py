@@ -12,7 +12,7 @@ from rich.text import Text
 
 from arazzo_mcp.findings import Finding
 
-_STYLES: Final = {"error": "bold red", "warning": "yellow"}
+_STYLES: Final[dict[str, str]] = {"error": "bold red", "warning": "yellow"}
 
 
 def shorter(file: str) -> str:
@@ -30,7 +30,8 @@ def finding_line(finding: Finding) -> Text:
     """A finding as one line."""
     here = local(finding)
     said = " ".join(f"{here.message} ".splitlines())
+    style = _STYLES.get(here.severity, "blue")
     return Text.assemble(
-        (str(here.where), "bold"), ": ", (here.severity, _STYLES[here.severity]), (f" [{here.code}]", "dim"), " ",
+        (str(here.where), "bold"), ": ", (here.severity, style), (f" [{here.code}]", "dim"), " ",
         said.strip(), (f" {here.hint}" if here.hint else "", "cyan"),
     )  # fmt: skip

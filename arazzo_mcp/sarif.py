@@ -19,6 +19,7 @@ from arazzo_mcp.findings import Finding
 from arazzo_mcp.rules import RULES, explained
 
 SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+_LEVELS: Final[dict[str, str]] = {"error": "error", "warning": "warning"}
 _FINGERPRINT: Final = "arazzoMcp/v1"
 
 
@@ -67,7 +68,7 @@ def _results(findings: Iterable[Finding], codes: list[str]) -> Iterator[dict[str
         result = {
             "ruleId": finding.code,
             "ruleIndex": codes.index(finding.code),
-            "level": finding.severity,
+            "level": _LEVELS.get(finding.severity, "note"),
             "message": {"text": f"{finding.message} {finding.hint}".strip()},
             "locations": [_location(finding)],
             "partialFingerprints": {_FINGERPRINT: f"{mark}:{seen[mark]}"},

@@ -248,7 +248,7 @@ def test_what_is_known_to_go_wrong_is_said_at_the_step(tmp_path: Path, step: dic
 
 def test_a_required_input_that_is_missing_is_shown_as_its_expression(tmp_path: Path) -> None:
     run = run_of(tmp_path, looking("$inputs.must"))
-    again = DryRun(run.linked, run.workflow, run.credentials, ("must is required",)).go({})
+    again = DryRun(run.linked, run.workflow, run.credentials, ("must is required",), ("must",)).go({})
     assert last(again)["request"]["url"] == f"{V1}/jobs/{{$inputs.must}}"
     assert again.failed
 

@@ -26,16 +26,28 @@ def sources() -> Iterator[tuple[Path, ast.Module]]:
 
 
 def reporters() -> dict[str, int]:
-    """What takes a finding's code: the class, every function with a parameter `code`, and where it stands there."""
-    found = {"Finding": 1, "report": 1}  # `report` is a Reader's `error` or `warn` under a local name
+    """What takes a finding's code: the class, every function with a parameter `code`, and its position."""
+    found = {"report": 1}  # a Reader's `error` or `warn` under a local name
     for file, tree in sources():
         if file.parent.name in ("rules", "demo"):
             continue
         for node in ast.walk(tree):
-            if isinstance(node, ast.FunctionDef):
-                names = [argument.arg for argument in node.args.args if argument.arg != "self"]
-                found |= {node.name: names.index("code")} if "code" in names else {}
+            name, names = _takes(node)
+            found |= {name: names.index("code")} if "code" in names else {}
     return found
+
+
+def _takes(node: ast.AST) -> tuple[str, list[str]]:
+    """What a function, or a class when it is made, takes by position."""
+    if isinstance(node, ast.FunctionDef):
+        return node.name, [argument.arg for argument in node.args.args if argument.arg != "self"]
+    if isinstance(node, ast.ClassDef):
+        made = [_takes(inner)[1] for inner in node.body if getattr(inner, "name", "") == "__init__"]
+        fields = [
+            one.target.id for one in node.body if isinstance(one, ast.AnnAssign) and isinstance(one.target, ast.Name)
+        ]
+        return node.name, made[0] if made else fields
+    return "", []
 
 
 def reported() -> dict[str, str]:
