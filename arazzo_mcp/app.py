@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from arazzo_mcp.findings import did_you_mean
 from arazzo_mcp.http import ApiClient, HttpLimits
 from arazzo_mcp.library import Library, Linked, Options, open_library, relink
 from arazzo_mcp.reading import Snapshot
+from arazzo_mcp.rules import placed
 from arazzo_mcp.server.catalog import Catalog, Offer
 from arazzo_mcp.settings import Settings
 
@@ -67,6 +69,7 @@ def load(paths: Iterable[Path], settings: Settings) -> Library:
         UsageError: the settings name a source that no document has; what they say of it would be lost.
     """
     library = open_library(paths, options(settings))
+    library = replace(library, findings=tuple(map(placed, library.findings)))
     given = (
         *(("--source", name) for name in settings.sources),
         *(("--server", name) for name in settings.servers),

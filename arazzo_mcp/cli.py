@@ -1,6 +1,6 @@
 """The command line: arguments in, text or JSON out. Results go to stdout, everything else to stderr.
 
-Exit status: 0 done, 1 the run failed or the check found errors, 2 bad usage or document.
+Exit status: 0 done, 1 the run failed (or its dry run is known to) or the check found errors, 2 bad usage or document.
 """
 
 from __future__ import annotations
@@ -8,20 +8,34 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine
 from enum import StrEnum
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Any
 
 import anyio
 import typer
-from rich.console import Console
 
-from arazzo_mcp import __version__
-from arazzo_mcp.errors import ArazzoMcpError, DocumentError, InvalidInputs
-from arazzo_mcp.findings import Finding
-from arazzo_mcp.settings import Settings, load_settings
+from arazzo_mcp import __version__, cli_authors
+from arazzo_mcp.errors import ArazzoMcpError, DocumentError
+from arazzo_mcp.options import (
+    AsJson,
+    Config,
+    OnePath,
+    Paths,
+    Server,
+    ServerVariable,
+    Source,
+    Store,
+    Strict,
+    WorkflowName,
+    chosen,
+    err,
+    json_inputs,
+    pairs,
+    print_findings,
+    settings_of,
+)
 
 app = typer.Typer(
     name="arazzo-mcp",
@@ -33,8 +47,6 @@ app = typer.Typer(
 )
 runs = typer.Typer(help="Look after the runs of the store.", no_args_is_help=True)
 app.add_typer(runs, name="runs")
-
-err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 class Transport(StrEnum):
@@ -54,55 +66,17 @@ class LogLevel(StrEnum):
     ERROR = "error"
 
 
-Paths = Annotated[list[Path], typer.Argument(help="Arazzo documents, or folders with some.", show_default=False)]
-Source = Annotated[
-    list[str] | None, typer.Option(metavar="NAME=PATH", help="The file of a source, in place of its url.")
-]
-Server = Annotated[
-    list[str] | None,
-    typer.Option(metavar="NAME=URL", help="The base URL of a source, in place of its servers."),
-]
-ServerVariable = Annotated[
-    list[str] | None,
-    typer.Option(metavar="SOURCE.NAME=VALUE", help="The value of a variable in the server URL of a source."),
-]
-Store = Annotated[Path | None, typer.Option(help="The run store.", show_default="in the user's data folder")]
-Config = Annotated[Path | None, typer.Option(help="A TOML file with settings.", show_default="arazzo-mcp.toml")]
-Strict = Annotated[bool, typer.Option("--strict", help="Every tolerance is an error.")]
-AsJson = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
-
-
 def main() -> None:
     """The `arazzo-mcp` command."""
     try:
         app()
     except DocumentError as error:
-        _print_findings(error.findings)
+        print_findings(error.findings)
         err.print(f"error: {error}", style="red", markup=False)
         sys.exit(2)
     except ArazzoMcpError as error:
         err.print(f"error: {error}", style="red", markup=False)
         sys.exit(2)
-
-
-def _settings(config: Path | None, **flags: Any) -> Settings:
-    for name in ("sources", "servers", "server_variables"):
-        if name in flags:
-            flags[name] = _pairs(flags[name], name) or None
-    return load_settings(config, flags)
-
-
-_FORMS = {"sources": "NAME=PATH", "servers": "NAME=URL", "server_variables": "SOURCE.NAME=VALUE", "inputs": "K=V"}
-
-
-def _pairs(values: Iterable[str] | None, what: str) -> dict[str, str]:
-    pairs = {}
-    for value in values or ():
-        name, equals, text = value.partition("=")
-        if not name or not equals:
-            raise typer.BadParameter(f"{value!r}: write {_FORMS[what]}")
-        pairs[name] = text
-    return pairs
 
 
 @app.callback(invoke_without_command=True)
@@ -136,7 +110,7 @@ def serve(
     from arazzo_mcp.server.transports import LOOPBACK, serve_http, serve_stdio
 
     _log_to_stderr(log_level)
-    settings = _settings(
+    settings = settings_of(
         config,
         sources=source,
         servers=server,
@@ -147,7 +121,7 @@ def serve(
     )
     library = load(paths, settings)
     offered = len(catalog(library).entries)
-    _print_findings(library.errors())
+    print_findings(library.errors())
     logging.getLogger(__name__).info(
         "serving %d workflows of %d documents; runs are in %s", offered, len(library.descriptions), settings.store
     )
@@ -171,8 +145,8 @@ def serve(
 
 @app.command()
 def run(
-    path: Annotated[Path, typer.Argument(help="An Arazzo document, or a folder with some.")],
-    workflow: Annotated[str, typer.Argument(help="The workflow's id, or its tool's name.")],
+    path: OnePath,
+    workflow: WorkflowName,
     input_: Annotated[
         list[str] | None, typer.Option("--input", metavar="K=V", help="One input; V may be JSON.")
     ] = None,
@@ -184,17 +158,23 @@ def run(
     config: Config = None,
     strict: Strict = False,
     as_json: AsJson = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Send nothing; show each request.")] = False,
+    curl: Annotated[bool, typer.Option("--curl", help="With --dry-run: requests as curl commands.")] = False,
 ) -> None:
     """Run one workflow to its end. Ctrl-C cancels the run and its remote job."""
-    from arazzo_mcp.app import catalog, load, open_engine
+    from arazzo_mcp.app import load, open_engine
     from arazzo_mcp.command_line import follow, shown
 
-    settings = _settings(
+    if curl and not dry_run:
+        raise typer.BadParameter("--curl goes with --dry-run")
+    settings = settings_of(
         config, sources=source, servers=server, server_variables=server_variable, store=store, strict=strict or None
     )
     library = load([path], settings)
-    given = {**_json_inputs(inputs), **_pairs(input_, "inputs")}
-    tool = catalog(library).named(workflow)
+    given = {**json_inputs(inputs), **pairs(input_, "inputs")}
+    tool = chosen(library, workflow)
+    if dry_run:
+        raise typer.Exit(cli_authors.dry_run(library, tool, given, settings, as_json=as_json, curl=curl))
     arguments = tool.inputs(given)
 
     async def go() -> int:
@@ -208,72 +188,9 @@ def run(
     raise typer.Exit(_run(go))
 
 
-def _json_inputs(text: str | None) -> dict[str, Any]:
-    if text is None:
-        return {}
-    try:
-        data = json.loads(Path(text[1:]).read_text(encoding="utf-8") if text.startswith("@") else text)
-    except OSError as error:
-        raise typer.BadParameter(f"--inputs: {text[1:]} cannot be read: {error.strerror}") from None
-    except ValueError as error:
-        raise typer.BadParameter(f"--inputs is no JSON: {error}") from None
-    if not isinstance(data, dict):
-        raise InvalidInputs(["--inputs must be a JSON object"])
-    return data
-
-
-@app.command()
-def check(
-    paths: Paths,
-    source: Source = None,
-    server: Server = None,
-    server_variable: ServerVariable = None,
-    config: Config = None,
-    strict: Strict = False,
-    as_json: AsJson = False,
-) -> None:
-    """Say everything that is wrong with documents, and what will be served."""
-    from arazzo_mcp.app import load
-    from arazzo_mcp.command_line import check_json, check_lines
-
-    library = load(
-        paths,
-        _settings(config, sources=source, servers=server, server_variables=server_variable, strict=strict or None),
-    )
-    if as_json:
-        typer.echo(json.dumps(check_json(library), indent=2, ensure_ascii=False))
-    else:
-        _print_findings(library.findings, stream=Console(highlight=False, soft_wrap=True))
-        typer.echo("\n".join(check_lines(library)))
-    raise typer.Exit(1 if library.errors() else 0)
-
-
-@app.command()
-def tools(
-    paths: Paths,
-    source: Source = None,
-    server: Server = None,
-    server_variable: ServerVariable = None,
-    config: Config = None,
-    strict: Strict = False,
-    as_json: AsJson = False,
-) -> None:
-    """Show what an agent will see; with --json the result of tools/list."""
-    from arazzo_mcp.app import catalog, load
-    from arazzo_mcp.command_line import tool_lines
-    from arazzo_mcp.server.tools import all_tools
-
-    library = load(
-        paths,
-        _settings(config, sources=source, servers=server, server_variables=server_variable, strict=strict or None),
-    )
-    shown = all_tools(catalog(library))
-    _print_findings(library.errors())
-    if as_json:
-        listed = [tool.model_dump(by_alias=True, exclude_none=True, mode="json") for tool in shown]
-        typer.echo(json.dumps({"tools": listed}, indent=2, ensure_ascii=False))
-    else:
-        typer.echo("\n".join(line for tool in shown for line in tool_lines(tool)))
+app.command(cls=cli_authors.CheckCommand)(cli_authors.check)
+app.command()(cli_authors.graph)
+app.command()(cli_authors.tools)
 
 
 @app.command()
@@ -296,7 +213,7 @@ def runs_list(
     from arazzo_mcp.engine.store import SqliteStore
     from arazzo_mcp.server.envelope import envelope
 
-    settings = _settings(config, store=store)
+    settings = settings_of(config, store=store)
 
     async def go() -> None:
         async with SqliteStore(settings.store) as opened:
@@ -316,7 +233,7 @@ def runs_show(run_id: str, store: Store = None, config: Config = None, as_json: 
     from arazzo_mcp.engine.store import SqliteStore
     from arazzo_mcp.errors import UnknownRun
 
-    settings = _settings(config, store=store)
+    settings = settings_of(config, store=store)
 
     async def go() -> None:
         async with SqliteStore(settings.store) as opened:
@@ -335,7 +252,7 @@ def runs_cancel(run_id: str, store: Store = None, config: Config = None, as_json
     from arazzo_mcp.command_line import cancelled, shown
     from arazzo_mcp.library import Library
 
-    settings = _settings(config, store=store)
+    settings = settings_of(config, store=store)
 
     async def go() -> int:
         async with open_engine(Library((), ()), settings, take_over=False) as engine:
@@ -344,14 +261,6 @@ def runs_cancel(run_id: str, store: Store = None, config: Config = None, as_json
         return 0 if ended.status == "cancelled" and ended.state.remote not in ("failed", "unsupported") else 1
 
     raise typer.Exit(_run(go))
-
-
-_STYLES: dict[str, str] = {"error": "red", "warning": "yellow", "info": "blue"}
-
-
-def _print_findings(findings: Iterable[Finding], stream: Console | None = None) -> None:
-    for finding in findings:
-        (stream or err).print(str(finding), style=_STYLES[finding.severity], markup=False)
 
 
 def _log_to_stderr(level: LogLevel) -> None:

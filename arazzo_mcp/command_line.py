@@ -1,11 +1,10 @@
-"""What the command line prints: runs, tools and checks as lines of text or as JSON."""
+"""What the command line prints: runs and tools as lines of text or as JSON."""
 
 from __future__ import annotations
 
 import json
 import signal
 import time
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
@@ -15,8 +14,6 @@ from rich.console import Console
 from arazzo_mcp.arazzo.scope import Json
 from arazzo_mcp.engine.local import LocalEngine
 from arazzo_mcp.engine.run import Run
-from arazzo_mcp.library import Library
-from arazzo_mcp.openapi.cancel import cancel_line
 from arazzo_mcp.server.envelope import envelope
 
 if TYPE_CHECKING:  # the SDK takes a second to import, and most commands do without it
@@ -65,32 +62,6 @@ def shown(run: Run, *, as_json: bool) -> str:
     if outcome and outcome.outputs:
         lines.append(json.dumps(outcome.outputs, indent=2, ensure_ascii=False))
     return "\n".join(lines)
-
-
-def check_json(library: Library) -> dict[str, Json]:
-    """What `check --json` prints."""
-    served = [
-        {"file": linked.file, "workflow": flow.id, "served": True, "cancel": cancel_line(linked.program, flow)}
-        for linked, flow in library.workflows()
-    ]
-    refused = [{"file": file, "workflow": flow, "served": False} for file, flow in _refused(library)]
-    return {"findings": [finding.as_dict() for finding in library.findings], "workflows": [*served, *refused]}
-
-
-def check_lines(library: Library) -> Iterator[str]:
-    """What `check` prints after the findings."""
-    flows, refused = list(library.workflows()), _refused(library)
-    for linked, flow in flows:
-        yield f"{linked.file}: workflow {flow.id} is served. {cancel_line(linked.program, flow)}"
-    for (file, name), count in refused.items():
-        yield f"{file}: workflow {name} is NOT served ({count} errors, see above)."
-    errors, warnings = len(library.errors()), sum(finding.severity == "warning" for finding in library.findings)
-    yield f"{len(flows)} workflows served, {errors} errors, {warnings} warnings"
-
-
-def _refused(library: Library) -> Counter[tuple[str, str]]:
-    """Workflows that are not served, by file and name, with the number of their errors."""
-    return Counter((finding.where.file, finding.workflow) for finding in library.errors() if finding.workflow)
 
 
 def tool_lines(tool: t.Tool) -> Iterator[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
@@ -24,6 +24,16 @@ class Additions:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     query: Mapping[str, str] = field(default_factory=dict, repr=False)
     cookies: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """A credential that a request needs: its scheme, the variable that holds its value or would, whether it is set."""
+
+    source: str
+    scheme: SecurityScheme
+    variable: str
+    is_set: bool
 
 
 class Credentials:
@@ -62,6 +72,26 @@ class Credentials:
         source, scheme = operation.source, operation.security[0][0]
         return f"no credential is set for {source}.{scheme.name}: set {self.variables(source, scheme)[0]}"
 
+    def needed(self, operation: Operation, given: Container[str]) -> tuple[Needed, ...]:
+        """The credentials that join a request, or would if they were set; none for a header that the step gives.
+
+        given: the names of the step's own headers, lower case.
+        """
+        source = operation.source
+        ready = (r for r in operation.security if all(self._value(source, s) or _is_given(s, given) for s in r))
+        first = () if operation.anonymous or not operation.security else operation.security[0]
+        chosen = next(ready, first)
+        return tuple(self._needed(source, s) for s in chosen if not _is_given(s, given))
+
+    def _needed(self, source: str, scheme: SecurityScheme) -> Needed:
+        names = self.variables(source, scheme)
+        found = next((name for name in names if self._environ.get(name, "").strip()), None)
+        return Needed(source, scheme, found or names[0], found is not None)
+
+    def stand_in(self, values: Mapping[str, str]) -> Credentials:
+        """The same bindings with other values of the variables: to show where a credential goes, not what it is."""
+        return Credentials(values, self._bindings)
+
     def _value(self, source: str, scheme: SecurityScheme) -> str:
         found = (self._environ.get(name, "").strip() for name in self.variables(source, scheme))
         return next((value for value in found if value), "")
@@ -83,7 +113,7 @@ def _key(scheme: SecurityScheme) -> str:
     return scheme.key if scheme.kind == "apiKey" else "Authorization"
 
 
-def _is_given(scheme: SecurityScheme, given: Mapping[str, str]) -> bool:
+def _is_given(scheme: SecurityScheme, given: Container[str]) -> bool:
     in_header = scheme.kind != "apiKey" or scheme.location == "header"
     return in_header and _key(scheme).lower() in given
 

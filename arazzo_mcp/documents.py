@@ -95,17 +95,22 @@ def parse_with_lines(text: Text) -> Document:
 def _lines(node: yaml.Node) -> Iterator[tuple[tuple[str | int, ...], tuple[int, int]]]:
     """Without recursion, and an aliased node only once, so that no document can make this endless."""
     seen: set[int] = set()
-    pending: list[tuple[tuple[str | int, ...], yaml.Node]] = [((), node)]
+    pending: list[tuple[tuple[str | int, ...], yaml.Node, yaml.Mark]] = [((), node, node.start_mark)]
     while pending:
-        path, here = pending.pop()
-        yield path, (here.start_mark.line + 1, here.start_mark.column + 1)
+        path, here, mark = pending.pop()
+        yield path, (mark.line + 1, mark.column + 1)
         if id(here) in seen:
             continue
         seen.add(id(here))
         if isinstance(here, yaml.MappingNode):
-            pending += [((*path, str(key.value)), value) for key, value in here.value]
+            pending += [((*path, str(key.value)), value, _begin(key, value)) for key, value in here.value]
         elif isinstance(here, yaml.SequenceNode):
-            pending += [((*path, at), item) for at, item in enumerate(here.value)]
+            pending += [((*path, at), item, item.start_mark) for at, item in enumerate(here.value)]
+
+
+def _begin(key: yaml.Node, value: yaml.Node) -> yaml.Mark:
+    """Where a field is looked for: at its value, or at its key where the value begins on another line."""
+    return value.start_mark if value.start_mark.line == key.start_mark.line else key.start_mark
 
 
 def _syntax(text: Text, error: Exception) -> DocumentError:

@@ -8,8 +8,8 @@ formats.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Literal
 
@@ -18,16 +18,28 @@ Severity = Literal["error", "warning", "info"]
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """A place in a document: the file, the line and column (1-based, 0 when unknown) and the path in it."""
+    """A place in a document: the file, the line and column (1-based, 0 when unknown) and the path in it.
+
+    fields: the line and column of each field of the object that stands there.
+    """
 
     file: str
     line: int = 0
     column: int = 0
     path: str = ""
+    fields: Mapping[str, tuple[int, int]] = field(default_factory=dict, compare=False, repr=False)
 
     def __str__(self) -> str:
-        place = f"{self.file}:{self.line}" if self.line else self.file
+        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
         return f"{place} {self.path}".rstrip()
+
+    def at(self, *names: str) -> Where:
+        """The place of the first of these fields that is there; this place where none is."""
+        name = next((name for name in names if name in self.fields), None)
+        if name is None:
+            return self
+        line, column = self.fields[name]
+        return Where(self.file, line, column, f"{self.path}.{name}".lstrip("."))
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,8 +61,10 @@ def test_check_says_file_and_line_and_exits_with_1(tmp_path: Path) -> None:
     (tmp_path / "b.arazzo.yaml").write_text("arazzo: 1.0.1\nworkflows: [\n")
     done = ran("check", tmp_path)
     assert done.returncode == 1
-    assert "a.arazzo.yaml:5 workflows.0.steps.0: error [step-call]" in done.stdout
-    assert "b.arazzo.yaml:3" in done.stdout
+    assert "a.arazzo.yaml:5:5 workflows.0.steps.0: error [step-call]" in done.stdout
+    assert "b.arazzo.yaml:3:1: error [syntax]" in done.stdout
+    assert "b.arazzo.yaml is NOT served (1 error, see above: syntax)." in done.stdout
+    assert "\x1b" not in done.stdout, "colours are for terminals"
     assert "Traceback" not in done.stderr
 
 
@@ -73,8 +75,93 @@ def test_check_says_what_is_not_served(tmp_path: Path) -> None:
     done = ran("check", tmp_path)
     assert done.returncode == 1
     assert "'succesCriteria' is not a field of a step. Did you mean 'successCriteria'?" in done.stdout
-    assert "workflow fal-queue-inference is NOT served (1 errors, see above)" in done.stdout
+    assert "workflow fal-queue-inference is NOT served (1 error, see above: unknown-field)." in done.stdout
     assert "workflow fal-submit-and-cancel is served" in done.stdout
+    assert "1 workflow served, 1 not served, 1 error, 0 warnings" in done.stdout
+    assert "errors: unknown-field 1" in done.stdout
+
+
+def test_check_names_files_from_the_working_folder() -> None:
+    assert "\nworkflows/fal.arazzo.yaml: workflow" in f"\n{ran('check', WORKFLOWS).stdout}"
+
+
+def test_check_says_what_each_workflow_calls_and_needs() -> None:
+    said = ran("check", WORKFLOWS, "--verbose", FAL_KEY="do-not-tell").stdout
+    assert "inputs      workspace*, path*, args*, cancel_reason" in said
+    assert "hosts       https://queue.fal.run" in said
+    assert "credentials FAL_KEY (set) for fal.FalKey" in said
+    assert "credentials WM_TOKEN (NOT set) for windmill.WindmillToken" in said
+    assert "submits     submit: POST /{model}" in said
+    assert "do-not-tell" not in said
+
+
+def test_check_as_sarif_and_for_github(tmp_path: Path) -> None:
+    (tmp_path / "a.arazzo.yaml").write_text("arazzo: 1.0.1\nworkflows:\n- workflowId: a\n  steps:\n  - stepId: b\n")
+    done = ran("check", tmp_path, "--format", "sarif")
+    (run,) = json.loads(done.stdout)["runs"]
+    assert done.returncode == run["invocations"][0]["exitCode"] == 1
+    assert [result["ruleId"] for result in run["results"]] == ["step-call"]
+    annotated = ran("check", tmp_path, "--format", "github")
+    assert annotated.returncode == 1
+    assert "a.arazzo.yaml,line=5,col=5,title=arazzo-mcp step-call::the step calls nothing." in annotated.stdout
+
+
+def test_check_explains_a_code() -> None:
+    done = ran("check", "--explain", "double-quotes")
+    assert done.returncode == 0
+    assert "A string in a simple condition stands in single quotes" in done.stdout
+    assert "condition: $response.body#/status == 'DONE'" in done.stdout
+    assert json.loads(ran("check", "--explain", "double-quotes", "--json").stdout)["tolerance"] is True
+
+
+@pytest.mark.parametrize("arguments", [["--explain"], ["--explain", "all"]])
+def test_check_lists_all_codes(arguments: list[str]) -> None:
+    lines = ran("check", *arguments).stdout.splitlines()
+    assert any(line.startswith("unknown-field ") for line in lines)
+    assert len(lines) > 40
+
+
+def test_graph_draws_a_workflow() -> None:
+    done = ran("graph", WORKFLOWS, "fal-submit-and-cancel")
+    assert done.returncode == 0
+    assert done.stdout.startswith("flowchart TD\n")
+    assert 's0["submit<br/>POST /{model}"]' in done.stdout
+
+
+def dry(*arguments: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
+    given = json.dumps({**FAL, "input": {"prompt": "it's"}})
+    return ran("run", WORKFLOWS, "fal-queue-inference", "--dry-run", "--inputs", given, *arguments, **env)
+
+
+def test_a_dry_run_shows_each_request_and_no_credential() -> None:
+    done = dry(FAL_KEY="do-not-tell")
+    assert done.returncode == 0
+    assert "POST https://queue.fal.run/fal-ai/flux/schnell\n" in done.stdout
+    assert "GET https://queue.fal.run/fal-ai/flux/requests/{$steps.submit.outputs.request_id}/status\n" in done.stdout
+    assert "authorization: Key ****(FAL_KEY, set)" in done.stdout
+    assert (
+        "on failure     retry after 2 s, at most 900 times when $statusCode == 200 || $statusCode == 202" in done.stdout
+    )
+    assert "do-not-tell" not in done.stdout + done.stderr
+
+
+def test_a_dry_run_as_commands_to_paste() -> None:
+    done = dry("--curl", FAL_KEY="do-not-tell")
+    commands = [block for block in done.stdout.split("\n\n") if block.strip()]
+    script = commands[0].replace("curl", "printf '%s\\n'", 1)
+    words = subprocess.run(["sh", "-c", script], capture_output=True, text=True, env={"FAL_KEY": "k"}, check=True)
+    assert "authorization: Key k" in words.stdout.splitlines()
+    assert words.stdout.splitlines()[-1] == '{"prompt":"it\'s"}'
+    assert "do-not-tell" not in done.stdout
+
+
+def test_a_dry_run_as_json_and_what_it_says_of_missing_inputs() -> None:
+    done = ran("run", WORKFLOWS, "fal-queue-inference", "--dry-run", "--json", "--input", "app=fal-ai/flux")
+    data = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert any(problem.startswith("model is required") for problem in data["problems"])
+    assert data["steps"][0]["request"]["url"] == "https://queue.fal.run/{$inputs.model}"
+    assert data["steps"][0]["request"]["credentials"] == [{"scheme": "FalKey", "variable": "FAL_KEY", "set": False}]
 
 
 def test_check_as_json(tmp_path: Path) -> None:
@@ -123,6 +210,16 @@ def test_tools_as_an_agent_sees_them() -> None:
         (["serve", WORKFLOWS, "--transport", "http", "--port", "99999"], "65535"),
         (["serve", WORKFLOWS, "--transport", "carrier-pigeon"], "carrier-pigeon"),
         (["check", WORKFLOWS, "--config", "gone.toml"], "gone.toml cannot be read"),
+        (["check", WORKFLOWS, "--format", "xml"], "'xml' is not one of"),
+        (["check", WORKFLOWS, "--json", "--format", "sarif"], "cannot go together"),
+        (["check"], "name a document or a folder"),
+        (["check", "--explain", "unknown-feild"], "Did you mean 'unknown-field'?"),
+        (["check", "--explain", "zzz"], "`arazzo-mcp check --explain all` lists them"),
+        (["check", "--explain", "syntax", "--format", "sarif"], "not as sarif"),
+        (["graph", WORKFLOWS, "fal-queue"], "Did you mean 'fal-queue-inference'?"),
+        (["graph", WORKFLOWS, "replicate-predict", "--format", "dot"], "'dot' is not"),
+        (["run", WORKFLOWS, "replicate-predict", "--curl"], "--curl goes with --dry-run"),
+        (["run", WORKFLOWS, "replicate-predict", "--dry-run", "--curl", "--json"], "cannot go together"),
         (["runs", "show", "run_x"], "there is no run 'run_x'"),
         (["runs", "cancel", "run_x"], "there is no run 'run_x'"),
     ],
@@ -249,3 +346,13 @@ def test_demo_shows_the_main_job_and_ends_by_itself() -> None:
     assert '"state": "cancelled"' in done.stdout
     assert '"submits": 1' in done.stdout
     assert done.stderr == ""
+
+
+def test_a_workflow_that_is_not_served_is_named_with_the_reason(tmp_path: Path) -> None:
+    misspelled = (WORKFLOWS / "fal.arazzo.yaml").read_text().replace("successCriteria:", "succesCriteria:", 1)
+    (tmp_path / "fal.arazzo.yaml").write_text(misspelled)
+    (tmp_path / "fal.openapi.yaml").write_bytes((WORKFLOWS / "fal.openapi.yaml").read_bytes())
+    done = ran("graph", tmp_path, "fal-queue-inference")
+    assert done.returncode == 2
+    assert "error [unknown-field] 'succesCriteria' is not a field" in done.stderr
+    assert "workflow 'fal-queue-inference' is not served" in done.stderr

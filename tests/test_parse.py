@@ -238,8 +238,8 @@ def test_a_tolerance_is_a_warning_and_strictly_an_error() -> None:
 def test_a_finding_reads_as_one_line() -> None:
     findings = _of(STEP + "  outputs: {v: $inputs.nmae}\n")
     assert str(findings[0]) == (
-        "shop.yaml:10 workflows.0.steps.0.outputs.v: warning [undeclared-name] $inputs.nmae: there is no input 'nmae'; "
-        "it has no value. Did you mean 'name'?"
+        "shop.yaml:10:18 workflows.0.steps.0.outputs.v: warning [undeclared-name] $inputs.nmae: there is no input "
+        "'nmae'; it has no value. Did you mean 'name'?"
     )
 
 

@@ -38,7 +38,12 @@ class Reader:
         """The place of a path, or of the nearest thing around it whose place is known."""
         known = next((path[:end] for end in range(len(path), -1, -1) if path[:end] in self.document.lines), ())
         line, column = self.document.lines.get(known, (0, 0))
-        return Where(self.document.file, line, column, ".".join(map(str, path)))
+        return Where(self.document.file, line, column, ".".join(map(str, path)), self._fields(path))
+
+    def _fields(self, path: Path) -> dict[str, tuple[int, int]]:
+        """The place of each field of the object at a path."""
+        lines = self.document.lines
+        return {name: lines[place] for name in keys(_at(self.document.data, path)) if (place := (*path, name)) in lines}
 
     def error(self, path: Path, code: str, message: str, hint: str = "") -> None:
         """Something that keeps the present workflow, or the whole document, from being served."""
@@ -113,6 +118,18 @@ class Reader:
 def _kind(value: Json) -> str:
     names = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", type(None): "null"}
     return names.get(type(value), "a number")
+
+
+def _at(value: Json, path: Path) -> Json:
+    """The value at a path, None where nothing stands."""
+    for part in path:
+        if isinstance(value, dict):
+            value = value.get(part)
+        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
+            value = value[part]
+        else:
+            return None
+    return value
 
 
 def keys(value: Json) -> frozenset[str]:

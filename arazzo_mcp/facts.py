@@ -1,0 +1,94 @@
+"""What a workflow that is served will do: the hosts that it calls, the credentials that go there, what a cancel does,
+where it waits by itself, and which of its steps submit something.
+
+Everything is known before the first request. Says which variable holds a credential and whether it is set, never what
+is in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from arazzo_mcp.arazzo.command import REPEATABLE, Pace
+from arazzo_mcp.arazzo.model import Goto, Step, StepId, Workflow
+from arazzo_mcp.arazzo.scope import Json
+from arazzo_mcp.credentials import Credentials, Needed
+from arazzo_mcp.library import Linked
+from arazzo_mcp.openapi.cancel import cancel_line
+from arazzo_mcp.openapi.model import Operation
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """cancel: in one sentence; hosts: base URLs; paced, submits: lines that begin with the step."""
+
+    file: str
+    workflow: str
+    cancel: str
+    steps: int
+    hosts: tuple[str, ...]
+    credentials: tuple[Needed, ...]
+    paced: tuple[str, ...]
+    submits: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Json]:
+        """As plain JSON data."""
+        needs = [
+            {"source": n.source, "scheme": n.scheme.name, "variable": n.variable, "set": n.is_set}
+            for n in self.credentials
+        ]
+        plain = {name: getattr(self, name) for name in self.__slots__}
+        return {**plain, "credentials": needs, **{k: list(plain[k]) for k in ("hosts", "paced", "submits")}}
+
+
+def facts(linked: Linked, workflow: Workflow, credentials: Credentials) -> Facts:
+    """What a workflow will do, with every workflow that it calls or goes to."""
+    calls = list(_calls(linked, workflow))
+    needed = (need for step, operation in calls for need in credentials.needed(operation, _headers(step)))
+    return Facts(
+        linked.file,
+        workflow.id,
+        cancel_line(linked.program, workflow),
+        len(workflow.steps),
+        tuple(dict.fromkeys(o.base_url or f"{o.source}: no absolute server URL" for _, o in calls)),
+        tuple({(n.source, n.scheme.name): n for n in needed}.values()),
+        tuple(line for flow in _reached(linked, workflow) for line in _paced(flow, linked.program.pace)),
+        tuple(f"{step.id}: {o.key}" for step, o in calls if o.method not in REPEATABLE),
+    )
+
+
+def _reached(linked: Linked, workflow: Workflow) -> list[Workflow]:
+    """A workflow and every one that it can lead to, once each."""
+    flows = linked.program.description.workflows
+    found = {workflow.id: workflow}
+    pending = [workflow]
+    while pending:
+        for name in pending.pop().calls():
+            if name not in found:
+                found[name] = flows[name]
+                pending.append(flows[name])
+    return list(found.values())
+
+
+def _calls(linked: Linked, workflow: Workflow) -> Iterator[tuple[Step, Operation]]:
+    for flow in _reached(linked, workflow):
+        for step in flow.steps:
+            target = linked.program.targets.get((flow.id, step.id))
+            if target is not None:
+                yield step, linked.operation(target)
+
+
+def _headers(step: Step) -> frozenset[str]:
+    return frozenset(p.name.lower() for p in step.parameters if p.location == "header")
+
+
+def _paced(workflow: Workflow, pace: Pace) -> Iterator[str]:
+    """Jumps back that have no delay of their own."""
+    for step in workflow.steps:
+        for action in (*step.on_success, *step.on_failure):
+            match action:
+                case Goto(target=StepId(name)) if workflow.position(name) <= workflow.position(step.id):
+                    yield f"{step.id}: back to {name} after {pace.first:g} s, growing to {pace.most:g} s"
+                case _:
+                    continue
