@@ -156,6 +156,11 @@ FIELDS: list[tuple[Any, dict[str, Any] | None, dict[str, list[str]]]] = [
         {"to[]": ["x", "y"]},
     ),
     ({"ids[]": [1, 2]}, None, {"ids[]": ["1", "2"]}),
+    (
+        {"entities[type]": "x", "conf[url]": "u"},
+        {"schema": {"properties": {"entities[type]": {"type": "array"}}}},
+        {"entities[type]": ["x"], "conf[url]": ["u"]},
+    ),
     # encoding
     ({"o": {"a": 1, "b": {"c": 2}}}, {"encoding": {"o": {"style": "deepObject"}}}, {"o[a]": ["1"], "o[b][c]": ["2"]}),
     ({"l": [1, 2]}, {"encoding": {"l": {"explode": False}}}, {"l": ["1,2"]}),
