@@ -119,6 +119,12 @@ def test_the_content_type_that_a_step_gives_as_a_header_decides() -> None:
     assert (request.content, request.headers["content-type"]) == (b"a=b+c", FORM)
 
 
+def test_a_content_type_that_is_none_is_sent_and_decides_nothing() -> None:
+    header = Argument("Content-Type", "header", "whatever")
+    request = sent({"a": 1}, None, {}, None, header)
+    assert (request.content, request.headers["content-type"]) == (b'{"a":1}', "whatever")
+
+
 @pytest.mark.parametrize(
     ("media", "content"),
     [
@@ -150,6 +156,11 @@ FIELDS: list[tuple[Any, dict[str, Any] | None, dict[str, list[str]]]] = [
         {"to[]": ["x", "y"]},
     ),
     ({"ids[]": [1, 2]}, None, {"ids[]": ["1", "2"]}),
+    (
+        {"entities[type]": "x", "conf[url]": "u"},
+        {"schema": {"properties": {"entities[type]": {"type": "array"}}}},
+        {"entities[type]": ["x"], "conf[url]": ["u"]},
+    ),
     # encoding
     ({"o": {"a": 1, "b": {"c": 2}}}, {"encoding": {"o": {"style": "deepObject"}}}, {"o[a]": ["1"], "o[b][c]": ["2"]}),
     ({"l": [1, 2]}, {"encoding": {"l": {"explode": False}}}, {"l": ["1,2"]}),

@@ -47,7 +47,8 @@ def content(body: Body | None, header: str | None, operation: Operation, read: R
     """
     if body is None:
         return Content()
-    media = _media_type(body.content_type or header, operation.media_types, body.value)
+    said = header if header and "/" in header else None  # a header may be filled with anything
+    media = _media_type(body.content_type or said, operation.media_types, body.value)
     write = next(write for fits, write in _WRITERS if fits(media.essence))
     return write(body.value, media, operation.resolve, read)
 

@@ -62,8 +62,8 @@ def _plain(name: str, item: Json) -> Iterable[tuple[str, str]]:
 
 
 def _bracketed(name: str, item: Json) -> Iterable[tuple[str, str]]:
-    """A name that ends in `[]` repeats as it is: it says already that it is a list."""
-    if name.endswith("[]") and isinstance(item, list):
+    """A name that has brackets already is the server's own, and repeats as it is."""
+    if "[" in name and isinstance(item, list) and not any(isinstance(one, dict | list) for one in item):
         return _plain(name, item)
     return bracketed(name, item, lambda one: _plus(scalar(one)))
 
