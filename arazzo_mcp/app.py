@@ -113,10 +113,13 @@ async def open_engine(
         settings.request_seconds,
         settings.connections,
         settings.response_bytes,
+        settings.events_seconds,
+        settings.events_bytes,
+        settings.file_bytes,
     )
     credentials = Credentials(os.environ if environ is None else environ, settings.credentials)
     documents = [linked.file for linked in library.descriptions] if take_over else None
-    async with ApiClient(credentials, limits) as client, SqliteStore(settings.store) as store:
+    async with ApiClient(credentials, limits, settings.file_roots) as client, SqliteStore(settings.store) as store:
 
         async def perform(digest: str, call: CallOperation) -> Exchange:
             return await client.perform(call, shelf.linked(digest).operation(call.target))

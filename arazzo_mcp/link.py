@@ -15,9 +15,11 @@ from arazzo_mcp.apis import ANY, Apis, Servers, open_apis, server_findings
 from arazzo_mcp.arazzo.command import Target
 from arazzo_mcp.arazzo.dead_ends import dead_ends
 from arazzo_mcp.arazzo.model import Description, Step, Workflow
+from arazzo_mcp.arazzo.quirks import tolerated
 from arazzo_mcp.conform import conform
 from arazzo_mcp.documents import Text
 from arazzo_mcp.findings import Finding
+from arazzo_mcp.openapi.oddities import oddities
 from arazzo_mcp.openapi.parse import OpenApi
 from arazzo_mcp.resolve import resolve
 
@@ -75,8 +77,9 @@ class _Linker:
         if resolved.line is not None:
             source, entry = resolved.line
             self.targets[workflow.id, step.id] = Target(source, entry.key, entry.method)
-            step, found = conform(step, self.apis.open[source].operation(entry.key))
-            findings += found
+            operation = self.apis.open[source].operation(entry.key)
+            step, found = conform(step, operation)
+            findings += [*found, *(tolerated(code, step.where, what) for code, what in oddities(operation))]
         self.findings += [_in(workflow, finding, step) for finding in findings]
         return step
 

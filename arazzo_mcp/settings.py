@@ -31,7 +31,8 @@ class Settings(BaseSettings):
 
     sources: source name -> file, in place of its url; servers: source name -> base URL, in place of its servers;
     server_variables: `source.variable` -> value of a variable in the server URL of a source;
-    credentials: `source.scheme` or `scheme` -> name of the environment variable that holds its value.
+    credentials: `source.scheme` or `scheme` -> name of the environment variable that holds its value; file_roots: the
+    folders whose files may be sent where an API wants a file.
     """
 
     model_config = SettingsConfigDict(env_prefix="ARAZZO_MCP_", frozen=True, extra="forbid")
@@ -48,6 +49,7 @@ class Settings(BaseSettings):
     servers: dict[str, str] = Field(default_factory=dict)
     server_variables: dict[str, str] = Field(default_factory=dict)
     credentials: dict[str, str] = Field(default_factory=dict)
+    file_roots: list[Path] = Field(default_factory=list)
     store: Path = Field(default_factory=default_store)
     strict: bool = False
     wait_seconds: float = Field(default=45.0, ge=0, le=3600)
@@ -58,6 +60,9 @@ class Settings(BaseSettings):
     read_seconds: float = Field(default=90.0, gt=0)
     request_seconds: float = Field(default=300.0, gt=0)
     response_bytes: int = Field(default=16 * 1024 * 1024, gt=0)
+    events_seconds: float = Field(default=60.0, gt=0)
+    events_bytes: int = Field(default=1024 * 1024, gt=0)
+    file_bytes: int = Field(default=64 * 1024 * 1024, gt=0)
     connections: int = Field(default=512, gt=0)
 
 

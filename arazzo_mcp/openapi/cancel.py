@@ -17,11 +17,11 @@ from arazzo_mcp.arazzo.model import RequestBody, Step, Workflow
 from arazzo_mcp.arazzo.template import Literal, expressions_of
 from arazzo_mcp.openapi.model import Operation
 from arazzo_mcp.openapi.parse import Entry, OpenApi
+from arazzo_mcp.openapi.path import VARIABLE, path_template
 
 _VERBS: Final = ("cancel", "abort", "terminate", "stop", "kill")
 _CALLS: Final = ("POST", "PUT", "PATCH")
 _SAFE: Final = ("GET", "HEAD", "OPTIONS", "QUERY")
-_VARIABLE: Final = re.compile(r"\{([^{}]+)\}")
 
 
 def cancel_plans(
@@ -51,10 +51,10 @@ def cancel_line(program: Program, workflow: Workflow) -> str:
 
 def _near(api: OpenApi, target: Target) -> Iterator[tuple[int, Entry]]:
     """Cancel operations beside a step's own operation, with how many leading segments they share."""
-    own = api.by_key[target.operation].path.strip("/").split("/")
+    own = _segments(api.by_key[target.operation].path)
     for entry in api.entries:
         if entry.method in _CALLS and _is_cancel(entry.path):
-            other = entry.path.strip("/").split("/")
+            other = _segments(entry.path)
             shared = _shared(own, other)
             if entry.key == target.operation or _is_beside(other, shared):
                 yield (1000 if entry.key == target.operation else shared), entry
@@ -64,9 +64,9 @@ def _is_beside(path: list[str], shared: int) -> bool:
     """Whether a cancel operation that shares its first segments with a step's own is for the same kind of thing:
     `jobs/{id}/cancel` must share the thing itself; `jobs/queue/cancel/{id}` the collection, which is a word of its own
     and neither a variable nor a version, as all things share those."""
-    if not any(_VARIABLE.search(segment) for segment in path[shared:]):
+    if not any(VARIABLE.search(segment) for segment in path[shared:]):
         return True
-    if not shared or not _VARIABLE.search(path[-1]):
+    if not shared or not VARIABLE.search(path[-1]):
         return False
     return not re.fullmatch(r"v\d+|api|rest|.*\{.*", path[shared - 1])
 
@@ -77,8 +77,13 @@ def _shared(one: list[str], other: list[str]) -> int:
 
 
 def _is_cancel(path: str) -> bool:
-    words = [segment for segment in path.strip("/").split("/") if not _VARIABLE.search(segment)]
-    return bool(words) and words[-1].lower() in _VERBS and path.strip("/").split("/")[-2:].count(words[-1]) == 1
+    segments = _segments(path)
+    words = [segment for segment in segments if not VARIABLE.search(segment)]
+    return bool(words) and words[-1].lower() in _VERBS and segments[-2:].count(words[-1]) == 1
+
+
+def _segments(path: str) -> list[str]:
+    return path_template(path).path.strip("/").split("/")
 
 
 def _names_a_job(workflow: Workflow, step: Step, targets: Mapping[tuple[str, str], Target]) -> bool:
@@ -90,7 +95,7 @@ def _names_a_job(workflow: Workflow, step: Step, targets: Mapping[tuple[str, str
 
 
 def _plan(operation: Operation, step: Step, own: bool) -> CancelPlan | None:
-    needs = frozenset(_VARIABLE.findall(operation.path))
+    needs = frozenset(path_template(operation.path).variables)
     given = {p.name for p in step.parameters if p.location == "path"}
     if not needs or not needs <= given:
         return None
