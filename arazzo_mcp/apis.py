@@ -167,16 +167,16 @@ def _server(server: dict[str, Json], given: Mapping[str, str]) -> dict[str, Json
 
 def server_findings(source: Source, api: OpenApi, base_url: str | None, servers: Servers) -> Iterator[Finding]:
     """What is known of the server of a source before the first request. base_url: of an operation that is called."""
-    if base_url is None:
+    if source.name in servers.urls:
+        return
+    placeholders = list(_placeholders(api.data))
+    for name, value in placeholders:
+        message = f"source {source.name!r}: the server variable {name!r} is {value!r}, which only stands for a value."
+        hint = f"Give one with --server-variable {source.name}.{name}=VALUE."
+        yield Finding("warning", "placeholder-server", source.where, message, hint)
+    if base_url is None and not placeholders:
         message = f"source {source.name!r} has no absolute server URL."
         yield Finding("warning", "no-server", source.where, message, f"Give one with --server {source.name}=URL.")
-    elif source.name not in servers.urls:
-        for name, value in _placeholders(api.data):
-            message = (
-                f"source {source.name!r}: the server variable {name!r} is {value!r}, which only stands for a value."
-            )
-            hint = f"Give one with --server-variable {source.name}.{name}=VALUE."
-            yield Finding("warning", "placeholder-server", source.where, message, hint)
 
 
 def _placeholders(data: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
