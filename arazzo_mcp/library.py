@@ -25,6 +25,7 @@ from arazzo_mcp.link import Linker
 from arazzo_mcp.openapi.cancel import cancel_plans
 from arazzo_mcp.openapi.model import Operation
 from arazzo_mcp.openapi.parse import OpenApi
+from arazzo_mcp.schemas.tool import ToolInputs, ToolSchemas, as_written
 
 _SKIPPED_FOLDERS: Final = {"node_modules", ".git", ".venv", "__pycache__"}
 
@@ -73,13 +74,15 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Linked:
-    """A description with its sources: the program that the engine runs, and the operations that it calls."""
+    """A description with its sources: the program that the engine runs, the operations that it calls, and what the
+    tool of each workflow takes."""
 
     snapshot: Snapshot
     digest: str
     program: Program
     sources: Mapping[str, OpenApi]
     findings: tuple[Finding, ...]
+    inputs: Mapping[str, ToolInputs]
 
     @property
     def file(self) -> str:
@@ -243,7 +246,10 @@ def _link(snapshot: Snapshot, description: Description, findings: Sequence[Findi
     targets = {key: target for key, target in targets.items() if key[0] in served}
     cancels = {name: cancel_plans(workflow, targets, linker.apis) for name, workflow in served.items()}
     program = Program(replace(description, workflows=served), targets, cancels, options.pace)
-    return Linked(snapshot, snapshot.digest, program, linker.apis, tuple(found))
+    schemas = ToolSchemas(served, targets, linker.apis)
+    inputs = {name: as_written(flow) if options.strict else schemas.of(name) for name, flow in served.items()}
+    found += [finding for one in inputs.values() for finding in one.findings]
+    return Linked(snapshot, snapshot.digest, program, linker.apis, tuple(found), inputs)
 
 
 def _closed(workflows: dict[str, Workflow]) -> dict[str, Workflow]:
