@@ -97,11 +97,8 @@ class Context:
         name = expression.names[0] if expression.names else ""
         if not name or _declared(name, self.names.inputs):
             return None
-        return (
-            "warning",
-            f"there is no input {name!r}; it has no value.",
-            did_you_mean(name, self.names.inputs),
-        )
+        hint = did_you_mean(name, self.names.inputs)
+        return "warning", f"there is no input {name!r}{'; it has no value' if hint else ' in the inputs schema'}.", hint
 
     def _unknown_step_output(self, expression: Expression) -> tuple[str, str, str] | None:
         step, name = expression.names

@@ -8,6 +8,8 @@ proper value: one bad schema would make the list of tools fail for every client.
 from __future__ import annotations
 
 import math
+import re
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -38,7 +40,9 @@ def tidy(schema: Json, depth: int = _MOST_DEPTH) -> dict[str, Json]:
             tidied[word] = [tidy(item, depth - 1) for item in value]
         elif word in _MAPS and isinstance(value, dict):
             tidied[word] = {
-                str(name): one if isinstance(one, bool) else tidy(one, depth - 1) for name, one in value.items()
+                str(name): one if isinstance(one, bool) else tidy(one, depth - 1)
+                for name, one in value.items()
+                if word != "patternProperties" or _is_pattern(name)
             }
     return tidied
 
@@ -49,6 +53,8 @@ def _modern(schema: Mapping[str, Json]) -> dict[str, Json]:
     for bound in ("Minimum", "Maximum"):
         if node.get(f"exclusive{bound}") is True and bound.lower() in node:
             node[f"exclusive{bound}"] = node.pop(bound.lower())
+    if isinstance(node.get("required"), list):
+        node["required"] = list(dict.fromkeys(name for name in node["required"] if isinstance(name, str)))
     if node.get("type") == "file":
         node.update(type="string", format="binary")
     if "example" in node:
@@ -142,11 +148,15 @@ def _is_type(value: Json) -> bool:
 
 
 def _is_pattern(value: Json) -> bool:
-    """A pattern of another dialect that cannot be tried says nothing."""
-    try:
-        return isinstance(value, str) and bool(regex.compile(value))
-    except (regex.error, RecursionError, OverflowError):
+    """A pattern of another dialect, that cannot be tried here, is left to the API."""
+    if not isinstance(value, str):
         return False
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        try:
+            return bool(re.compile(value)) and bool(regex.compile(value))
+        except (re.error, regex.error, RecursionError, OverflowError):
+            return False
 
 
 _VALUES: Final[Mapping[str, Callable[[Json], bool]]] = {

@@ -7,6 +7,7 @@ variant. Everything is bounded, as the schemas of real APIs refer to one another
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Final
 
 from arazzo_mcp.arazzo.scope import Json
@@ -93,8 +94,9 @@ class Shapes:
         """Those that may be sent, as far as there is room."""
         required = _names(node.get("required"))
         properties = _dict(node.get("properties"))
-        sent = [name for name in properties if not self._laid(properties[name]).get("readOnly")]
-        shown = sorted(sent, key=lambda name: name not in required)[:MOST_PROPERTIES]
+        ordered = dict.fromkeys((*(name for name in required if name in properties), *properties))
+        sent = (name for name in ordered if not self._laid(properties[name]).get("readOnly"))
+        shown = list(islice(sent, MOST_PROPERTIES))
         if not shown:
             return {}
         cut = {name: self._cut(properties[name], depth, left) for name in shown}

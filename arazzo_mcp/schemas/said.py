@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from arazzo_mcp.arazzo.scope import Json
@@ -29,14 +29,13 @@ _ABOUT_TYPE: Final = frozenset(("type", "title", "deprecated", "default", *_FREE
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A schema, and which of its words are of the place named.
+    """A schema, and where those of its words are said that the workflow does not say.
 
     retyped: it has another type than declared; needed: by which place, in words, where a request cannot do without.
     """
 
     schema: dict[str, Json]
-    words: frozenset[str] = frozenset()
-    place: str = ""
+    places: Mapping[str, str] = field(default_factory=dict)
     retyped: bool = False
     needed: str = ""
 
@@ -61,7 +60,8 @@ def said(own: Mapping[str, Json], feeds: Sequence[Feed]) -> Said:
         taken.pop("anyOf", None)  # the workflow has chosen one of the variants
     if taken.get("default", "") in ("", None):
         taken.pop("default", None)
-    return Said({**own, **taken}, frozenset(taken), whole[0].place, retyped, needed)
+    places = {word: next((feed.place for feed in whole if word in feed.schema), "") for word in taken}
+    return Said({**own, **taken}, places, retyped, needed)
 
 
 def _agreed(schemas: Sequence[Mapping[str, Json]]) -> dict[str, Json]:

@@ -6,7 +6,7 @@ nowhere declared is offered. Each is a tolerance, reported once a workflow. Know
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -20,9 +20,11 @@ from arazzo_mcp.findings import Finding, did_you_mean
 from arazzo_mcp.openapi.parse import OpenApi
 from arazzo_mcp.openapi.shape import Shapes
 from arazzo_mcp.schemas.feeds import Feed, Feeds, Place, walk
+from arazzo_mcp.schemas.mentions import mentions
 from arazzo_mcp.schemas.said import Said, said
 
 _PLAIN: Final = Shapes(OpenApi("", {}))
+_UNUSED: Final = "No step uses it."
 _MOST_LISTED: Final = 20
 
 
@@ -77,23 +79,34 @@ class ToolSchemas:
 
     def _derived(self, workflow: Workflow) -> ToolInputs:
         own = as_written(workflow)
-        always = always_reached(workflow)
-        feeds: dict[str, list[Feed]] = {}
-        for step in workflow.steps:
-            for feed in self._of_step(workflow, step):
-                known = _as_declared(feed, own.properties)
-                certain = replace(known, needed=known.needed and StepId(step.id) in always)
-                feeds.setdefault(known.input, []).append(certain)
+        declared, always = own.properties, always_reached(workflow)
+        feeds = self._of_steps(workflow, declared, always)
         others = self._of_others(workflow, always)
-        undeclared = _undeclared(feeds, (*own.properties, *others))
+        undeclared = _undeclared(feeds, (*declared, *others))
         for name, feed in others.items():
             feeds.setdefault(name, []).append(feed)
         inputs = {
-            name: said(own.properties.get(name, {}), feeds.get(name, ()))
-            for name in dict.fromkeys((*own.properties, *undeclared, *others))
+            name: said(declared.get(name, {}), feeds.get(name, ()))
+            for name in dict.fromkeys((*declared, *undeclared, *others))
         }
-        needed = {name for name, given in feeds.items() if any(feed.needed for feed in given)}
-        return _tool_inputs(workflow, own, inputs, needed, undeclared)
+        unused = [name for name in declared if name not in feeds]
+        named = mentions(workflow) if unused else ""
+        for name, one in ((name, inputs[name]) for name in unused):
+            if f"$inputs.{name}" not in named:
+                one.schema["description"] = f"{one.schema.get('description', '')} {_UNUSED}".strip()
+        return _tool_inputs(workflow, own, inputs, undeclared)
+
+    def _of_steps(
+        self, workflow: Workflow, declared: Mapping[str, Json], always: Container[StepId | WorkflowId]
+    ) -> dict[str, list[Feed]]:
+        """Where each input goes; nothing is needed by a step that a run may pass by."""
+        feeds: dict[str, list[Feed]] = {}
+        for step in workflow.steps:
+            for feed in self._of_step(workflow, step):
+                known = _as_declared(feed, declared)
+                certain = replace(known, needed=known.needed and StepId(step.id) in always)
+                feeds.setdefault(known.input, []).append(certain)
+        return feeds
 
     def _of_step(self, workflow: Workflow, step: Step) -> Iterator[Feed]:
         """What a step is given. Where it calls a workflow, "all parameters map to workflow inputs" (Step Object)."""
@@ -101,9 +114,10 @@ class ToolSchemas:
             yield from self._feeds.of(workflow, step)
             return
         called = self.of(step.call.name)
+        properties, required = called.properties, called.required
         for parameter in step.parameters:
             place = f"input {parameter.name!r} of workflow {step.call.name}"
-            schema, needed = called.properties.get(parameter.name, {}), parameter.name in called.required
+            schema, needed = properties.get(parameter.name, {}), parameter.name in required
             yield from walk(parameter.value, Place(place, schema, needed, as_text=False), _PLAIN)
 
     def _of_others(self, workflow: Workflow, always: Iterable[StepId | WorkflowId]) -> dict[str, Feed]:
@@ -146,19 +160,22 @@ def _undeclared(feeds: Mapping[str, list[Feed]], declared: Iterable[str]) -> lis
     return [name for name in unknown if any(f.needed for f in feeds[name]) or not did_you_mean(name, known)]
 
 
-def _tool_inputs(
-    workflow: Workflow, own: ToolInputs, inputs: Mapping[str, Said], needed: set[str], undeclared: list[str]
-) -> ToolInputs:
-    derived = {n for n in needed if n not in own.required and "default" not in own.properties.get(n, {})}
+def _tool_inputs(workflow: Workflow, own: ToolInputs, inputs: Mapping[str, Said], undeclared: list[str]) -> ToolInputs:
+    declared, required = own.properties, own.required
+    derived = {
+        name
+        for name, one in inputs.items()
+        if one.needed and name not in required and "default" not in declared.get(name, {})
+    }
     schema = {
         **own.schema,
         "type": "object",
         "properties": {name: one.schema for name, one in inputs.items()},
-        "required": [name for name in inputs if name in own.required or name in derived],
+        "required": [name for name in inputs if name in required or name in derived],
     }
     used = {
-        "required-input-derived": [name for name in own.properties if name in derived],
-        "input-type-from-api": [_retyped(n, own.properties[n], one) for n, one in inputs.items() if one.retyped],
+        "required-input-derived": [name for name in declared if name in derived],
+        "input-type-from-api": [_retyped(n, declared[n], one) for n, one in inputs.items() if one.retyped],
         "undeclared-input": undeclared,
     }
     findings = tuple(_finding(workflow, code, names) for code, names in used.items() if names)

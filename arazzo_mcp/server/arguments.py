@@ -131,8 +131,8 @@ class _Problem:
         said = self.inputs.get(str(path[0])) if path else None
         if said is None or self.error.parent is not None:
             return ""
-        words = (str(self.error.validator),) if len(path) == 1 and "items" not in self.error.schema_path else ()
-        return said.place if said.words.intersection(words or _STRUCTURE) else ""
+        words = (str(self.error.validator),) if len(path) == 1 else _STRUCTURE
+        return next((said.places[word] for word in words if word in said.places), "")
 
     def _name(self, name: str) -> str:
         return f"{self.field}.{name}" if self.field else self.aliases.get(name, name)
