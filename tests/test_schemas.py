@@ -226,6 +226,9 @@ WORDS: dict[str, tuple[str, str, str, dict[str, Any]]] = {
         X, query("q", "{type: [integer, boolean]}"), given("q", "$inputs.x"),
         {"anyOf": [{"type": "boolean"}, {"type": "integer"}]},
     ),
+    "a list always says something of its items": (
+        X, query("q", "{type: array}"), given("q", "$inputs.x"), {"type": "array", "items": {}},
+    ),
     "a file": (
         X, "requestBody: {content: {multipart/form-data: {schema: {properties: {f: {type: string, format: binary}}}}}}",
         "requestBody: {contentType: multipart/form-data, payload: {f: $inputs.x}}",
@@ -462,6 +465,16 @@ def test_a_schema_with_135_inputs_stays_readable(opened: Open) -> None:
     assert len(json.dumps(shown)) <= MOST_CHARACTERS
     assert shown["properties"]["input7"]["description"].startswith("What input7 is. ")
     assert {one["type"] for one in shown["properties"].values()} == {"object"}
+
+
+def test_a_long_schema_keeps_the_type_of_items(opened: Open) -> None:
+    names = [f"input{at}" for at in range(300)]
+    many = {"type": "array", "items": {"type": "integer", "description": "d" * 200}}
+    body = json.dumps({"properties": dict.fromkeys(names, many)})
+    sent = json.dumps({name: f"$inputs.{name}" for name in names})
+    operation = f"requestBody: {{content: {{application/json: {{schema: {body}}}}}}}"
+    shown = entry(opened(workflow(strings(*names), f"{ACT}{payload(sent)}"), operation)).schema
+    assert shown["properties"]["input0"] == {"type": "array", "items": {"type": "integer"}}
 
 
 def test_a_long_schema_says_in_words_what_it_leaves_out(opened: Open) -> None:

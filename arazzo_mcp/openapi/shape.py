@@ -23,7 +23,7 @@ MOST_PROPERTIES: Final = 30
 _MOST_NODES: Final = 300
 _MOST_LAYERS: Final = 16
 _MOST_VARIANTS: Final = 6
-_MOST_SEARCHED: Final = 3, 20
+_MOST_SEARCHED: Final = 2, 12
 """How deep variants are looked into for a member, and how many of them at one place."""
 
 _VARIANTS: Final = ("oneOf", "anyOf")
@@ -78,7 +78,9 @@ class Shapes:
         cut = without_long_enum({word: node[word] for word in _SCALAR_WORDS if word in node})
         if "properties" in node or "items" in node:
             cut.setdefault("type", "object" if "properties" in node else "array")
-        return {**cut, **self._below(node, depth - 1, left)} if depth else cut
+        if depth:
+            return {**cut, **self._below(node, depth - 1, left)}
+        return {**cut, "items": self._cut(node["items"], 0, left)} if isinstance(node.get("items"), dict) else cut
 
     def _below(self, node: Mapping[str, Json], depth: int, left: Iterator[int]) -> dict[str, Json]:
         below = self._properties(node, depth, left)

@@ -75,23 +75,31 @@ def _property(name: str, schema: Json, aliases: Mapping[str, str], depth: int, c
 def _readable(schema: Mapping[str, Json], depth: int, characters: int) -> dict[str, Json]:
     """A schema with so many levels of structure below it."""
     node = without_long_enum(schema)
-    readable = {word: value for word, value in node.items() if word not in _STRUCTURE and _is_shown(word, value)}
+    words = {word: _value(word, value) for word, value in node.items() if word not in (*_STRUCTURE, "description")}
+    readable = {word: value for word, value in words.items() if value is not None}
     readable |= _structure(node, depth, characters) if depth else {}
     if isinstance(node.get("type"), list):
         readable = _with_one_type(readable, sorted(kinds(node)))
+    if readable.get("type") == "array" and "items" not in readable:
+        readable["items"] = _bare(_dict(node.get("items")))
     if about := _about(node, depth, characters):
         readable["description"] = about
     return readable
 
 
-def _is_shown(word: str, value: Json) -> bool:
+def _value(word: str, value: Json) -> Json:
+    """What is shown of a word; None where it is better left out."""
+    if word == "examples":
+        return [one for one in value if one not in (None, "", [], {}) and _is_short(one)][:_MOST_EXAMPLES] or None
+    if word in ("default", "const"):
+        return value if _is_short(value) else None
     if word == "pattern":
-        return len(value) <= _MOST_PATTERN
-    if word == "format":
-        return value not in _SIZES
-    if word in ("default", "examples", "const"):
-        return len(json.dumps(value, default=str)) <= _MOST_VALUE
-    return word != "description"
+        return value if len(value) <= _MOST_PATTERN else None
+    return None if word == "format" and value in _SIZES else value
+
+
+def _is_short(value: Json) -> bool:
+    return len(json.dumps(value, ensure_ascii=False, default=str)) <= _MOST_VALUE
 
 
 def _with_one_type(readable: dict[str, Json], named: list[str]) -> dict[str, Json]:
@@ -100,8 +108,16 @@ def _with_one_type(readable: dict[str, Json], named: list[str]) -> dict[str, Jso
     if "enum" in plain:
         plain["enum"] = [value for value in plain["enum"] if value is not None]
     if len(named) > 1:
-        return {"anyOf": [{"type": kind} for kind in named], **plain}
+        return {"anyOf": [_bare({"type": kind}) for kind in named], **plain}
     return {"type": named[0] if named else "null", **plain}
+
+
+def _bare(schema: Mapping[str, Json]) -> dict[str, Json]:
+    """The type of a schema alone; a list with `items`, without which some hosts refuse the tool."""
+    named = sorted(kinds(schema))
+    if len(named) != 1:
+        return {}
+    return {"type": "array", "items": {}} if named == ["array"] else {"type": named[0]}
 
 
 def _structure(node: Mapping[str, Json], depth: int, characters: int) -> dict[str, Json]:
