@@ -89,7 +89,10 @@ def catalog(library: Library) -> Catalog:
     Raises:
         DocumentError: there is none.
     """
-    offers = [Offer(linked.digest, linked.file, flow, linked.program) for linked, flow in library.workflows()]
+    offers = [
+        Offer(linked.digest, linked.file, flow, linked.program, linked.inputs[flow.id])
+        for linked, flow in library.workflows()
+    ]
     if not offers:
         raise DocumentError("none of the given documents has a workflow that can be served", library.findings)
     return Catalog(offers)

@@ -19,6 +19,7 @@ from arazzo_mcp.openapi.cancel import cancel_plans
 from arazzo_mcp.openapi.model import Operation
 from arazzo_mcp.openapi.parse import OpenApi
 from arazzo_mcp.reading import Reading, Snapshot, read
+from arazzo_mcp.schemas.tool import ToolInputs, ToolSchemas, as_written
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +36,15 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Linked:
-    """A description with its sources: the program that the engine runs, and the operations that it calls."""
+    """A description with its sources: the program that the engine runs, the operations that it calls, and what the
+    tool of each workflow takes."""
 
     snapshot: Snapshot
     digest: str
     program: Program
     sources: Mapping[str, OpenApi]
     findings: tuple[Finding, ...]
+    inputs: Mapping[str, ToolInputs]
 
     @property
     def file(self) -> str:
@@ -143,8 +146,12 @@ def _linked(reading: Reading, options: Options) -> Linked:
     targets = {key: target for key, target in linkage.targets.items() if key[0] in description.workflows}
     cancels = {name: cancel_plans(flow, targets, apis) for name, flow in description.workflows.items()}
     program = Program(description, targets, cancels, options.pace)
+    schemas = ToolSchemas(description.workflows, targets, apis)
+    own = {name: flow for name, flow in description.workflows.items() if not flow.home}
+    inputs = {name: as_written(flow) if options.strict else schemas.of(name) for name, flow in own.items()}
+    findings = [*linkage.findings, *(finding for one in inputs.values() for finding in one.findings)]
     snapshot = _snapshot(reading, options)
-    return Linked(snapshot, snapshot.digest, program, apis, tuple(linkage.findings))
+    return Linked(snapshot, snapshot.digest, program, apis, tuple(findings), inputs)
 
 
 def _snapshot(reading: Reading, options: Options) -> Snapshot:

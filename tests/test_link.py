@@ -343,7 +343,8 @@ def test_a_step_and_its_operation(
 ) -> None:
     library = opened([flow(step)])
     assert served(library) == ["main"]
-    assert codes(library) == ([code] if code else [])
+    of_step = [one for one in codes(library) if not one.startswith("path-with-")]
+    assert of_step == ([code] if code else [])
     if code:
         assert words in str(the(library, code))
 

@@ -125,9 +125,13 @@ class Context:
         problem = known(self, expression) if known else None
         if problem is not None:
             severity, message, hint = problem
-            report = self.reader.error if severity == "error" else self.reader.warn
-            code = "asyncapi" if expression.root == "message" else "undeclared-name"
-            report(path, code, f"{expression.text}: {message}", hint)
+            text = f"{expression.text}: {message}"
+            if expression.root == "message":
+                self.reader.error(path, "asyncapi", text, hint)
+            elif severity == "error":
+                self.reader.error(path, "undeclared-name", text, hint)
+            else:
+                self.reader.warn(path, "undeclared-name", text, hint)
 
     def _bent_names(self, expression: Expression, in_condition: bool) -> Iterator[str]:
         """How the name of an input or an output is written: literally, though it is odd, or with a path after it."""
@@ -153,11 +157,8 @@ class Context:
         name = expression.names[0] if expression.names else ""
         if not name or _declared(name, self.names.inputs):
             return None
-        return (
-            "warning",
-            f"there is no input {name!r}; it has no value.",
-            did_you_mean(name, self.names.inputs),
-        )
+        hint = did_you_mean(name, self.names.inputs)
+        return "warning", f"there is no input {name!r}{'; it has no value' if hint else ' in the inputs schema'}.", hint
 
     def _unknown_step_output(self, expression: Expression) -> tuple[str, str, str] | None:
         step, name = expression.names

@@ -2,7 +2,8 @@
 
 Input schemas refer to `#/components/inputs/...` of their document, or into themselves (`#/$defs/...`). Hosts of
 language models refuse `$ref`; nothing remote is ever fetched. A reference that leads nowhere, or back into itself,
-becomes the schema that allows everything.
+becomes the schema that allows everything. What `allOf` adds at the root becomes part of the root, since the properties
+there are the inputs.
 """
 
 from __future__ import annotations
@@ -21,11 +22,25 @@ _MOST_REFERENCES: Final = 1000
 def plain_schema(schema: Json, document: Json) -> dict[str, Json]:
     """The schema with its local references inlined, against the document first and then against itself."""
     plain = _inlined(schema, (document, schema), (), iter(range(_MOST_REFERENCES)))
-    if not isinstance(plain, dict):
-        return {}
-    if not isinstance(plain.get("properties", {}), dict):
-        return {key: value for key, value in plain.items() if key != "properties"}
-    return plain
+    return _merged(plain) if isinstance(plain, dict) else {}
+
+
+def _merged(schema: dict[str, Json]) -> dict[str, Json]:
+    """A schema with the properties of its `allOf` laid under its own, and what either requires required."""
+    parts = schema.get("allOf")
+    merged = {word: value for word, value in schema.items() if word != "allOf"}
+    if not isinstance(merged.get("properties", {}), dict):
+        del merged["properties"]
+    for part in parts if isinstance(parts, list) else ():
+        inner = _merged(part) if isinstance(part, dict) else {}
+        properties = {**inner.get("properties", {}), **merged.get("properties", {})}
+        required = [*_list(inner.get("required")), *_list(merged.get("required"))]
+        merged = {**inner, **merged, "properties": properties, "required": required}
+    return merged
+
+
+def _list(value: Json) -> list[Json]:
+    return value if isinstance(value, list) else []
 
 
 def _inlined(

@@ -1,8 +1,9 @@
 """The rules behind the codes of findings: what `check --explain` tells, and what SARIF says of each.
 
 A new code needs one entry in one of the tables beside this file: `of_documents.py` (files, sources, operations),
-`of_workflows.py` (workflows, steps, actions, criteria, expressions), or `of_tolerances.py` for a code that stands in
-`arazzo/quirks.TOLERANCES`. Knows nothing of any document.
+`of_workflows.py` (workflows, steps, actions, criteria, expressions), `of_linking.py` (steps against their operations,
+and the ways through a workflow), or `of_tolerances.py` for a code that stands in `arazzo/quirks.TOLERANCES`. Knows
+nothing of any document.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ from arazzo_mcp.arazzo.quirks import TOLERANCES
 from arazzo_mcp.errors import UsageError
 from arazzo_mcp.findings import Finding, did_you_mean
 from arazzo_mcp.rules.of_documents import OF_DOCUMENTS
+from arazzo_mcp.rules.of_linking import OF_LINKING
 from arazzo_mcp.rules.of_tolerances import OF_TOLERANCES
 from arazzo_mcp.rules.of_workflows import OF_WORKFLOWS
 from arazzo_mcp.rules.rule import Rule
 
-RULES: Final[dict[str, Rule]] = dict(sorted({**OF_DOCUMENTS, **OF_WORKFLOWS, **OF_TOLERANCES}.items()))
+RULES: Final[dict[str, Rule]] = dict(sorted({**OF_DOCUMENTS, **OF_WORKFLOWS, **OF_LINKING, **OF_TOLERANCES}.items()))
 
 
 def placed(finding: Finding) -> Finding:

@@ -129,4 +129,28 @@ OF_DOCUMENTS: Final[dict[str, Rule]] = {
         "servers: [{url: 'https://api.example.com/v1'}]",
         fields=("url",),
     ),
+    "no-sources": Rule(
+        "A description without sources",
+        "Arazzo 1.1.0, Arazzo Specification Object",
+        "`sourceDescriptions` has at least one entry.",
+        "Served as far as its workflows need none.",
+        "Add the sources that the steps call.",
+    ),
+    "self-fragment": Rule(
+        "A `$self` with a fragment",
+        "Arazzo 1.1.0, Arazzo Specification Object",
+        "The `$self` URI does not contain a fragment identifier.",
+        "It is used as it stands; other documents cannot name this one by it.",
+        "Take away what begins with '#'.",
+        fields=("$self",),
+    ),
+    "incomplete-info": Rule(
+        "An info object without title or version",
+        "Arazzo 1.1.0, Info Object",
+        "`title` and `version` are required.",
+        "Served all the same.",
+        "Add them.",
+        "info: {}",
+        "info: {title: Orders, version: 1.0.0}",
+    ),
 }

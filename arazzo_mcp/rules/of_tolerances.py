@@ -34,6 +34,57 @@ def _sentence(text: str) -> str:
 
 
 BENT: Final[dict[str, _Bent]] = {
+    "dotted-name": _Bent(
+        "A path after the name of an input or an output",
+        "Runtime Expressions",
+        "Write a JSON pointer after the name.",
+        "value: $steps.find.outputs.pets[0].id",
+        "value: $steps.find.outputs.pets#/0/id",
+    ),
+    "pointer-path": _Bent(
+        "Dots or brackets within a JSON pointer",
+        "Runtime Expressions",
+        "Divide the parts by '/'; write '~1' for a '/' within a name.",
+        "value: $response.body#/pets[0].id",
+        "value: $response.body#/pets/0/id",
+    ),
+    "odd-name": _Bent(
+        "A name with other characters than names have",
+        "Runtime Expressions",
+        "Use letters, digits, '.', '-' and '_'.",
+        "outputs: {the id: $response.body#/id}",
+        "outputs: {the-id: $response.body#/id}",
+    ),
+    "path-with-query": _Bent(
+        "A path with a query or a fragment",
+        "Step Object; OpenAPI 3.1.1, Path Templating",
+        "Declare what stands behind the '?' as query parameters.",
+        "/{Bucket}?uploads:",
+    ),
+    "path-with-slashes": _Bent(
+        "A variable of a path that takes slashes",
+        "Step Object; OpenAPI 3.1.1, Path Templating",
+        "Write `{name}`; OpenAPI 3.2 has `allowReserved` for it.",
+        "/{Bucket}/{Key+}:",
+        "/{Bucket}/{Key}:",
+    ),
+    "security-scheme": _Bent(
+        "A security scheme of an unknown type",
+        "Security Considerations; OpenAPI 3.1.1, Security Scheme Object",
+        "Use apiKey, http, oauth2, openIdConnect or mutualTLS.",
+    ),
+    "deep-array": _Bent(
+        "An array in the style deepObject",
+        "Parameter Object; OpenAPI 3.1.1, Style Values",
+        "Use the style form.",
+    ),
+    "outputs-list": _Bent(
+        "Outputs of a workflow as a list",
+        "Workflow Object",
+        "Write a map from names to expressions.",
+        "outputs: [{status: $statusCode}]",
+        "outputs: {status: $steps.get.outputs.status}",
+    ),
     "jsonpath-boolean": _Bent(
         "A jsonpath condition that is a boolean expression",
         "JSONPath Conditions",
@@ -140,6 +191,105 @@ BENT: Final[dict[str, _Bent]] = {
         "Correct the url, or give the file with --source NAME=PATH; what is found by looking around may be another "
         "version of the API.",
         fields=("url",),
+    ),
+    "duplicate-source": _Bent(
+        "Two sources of one name",
+        "Source Description Object",
+        "Give each its own name.",
+        fields=("name",),
+    ),
+    "body-parameter": _Bent(
+        "A parameter in the body",
+        "Parameter Object; Request Body Object",
+        "Write a `requestBody`.",
+        "parameters:\n- {name: body, in: body, value: $inputs.order}",
+        "requestBody: {payload: $inputs.order}",
+        ("in", "reference"),
+    ),
+    "operation-id-form": _Bent(
+        "An operationId in another form",
+        "Step Object",
+        "Write the operationId alone, or with the expression of its source.",
+        "operationId: shop.getOrder",
+        "operationId: $sourceDescriptions.shop.getOrder",
+    ),
+    "operation-id-case": _Bent(
+        "An operationId in another case",
+        "Step Object",
+        "Write it as the source does.",
+        "operationId: getorder",
+        "operationId: getOrder",
+    ),
+    "duplicate-operation-id": _Bent(
+        "An operationId that one source has twice",
+        "Step Object",
+        "Correct the source, or use an operationPath.",
+    ),
+    "operation-pointer-form": _Bent(
+        "An operationPath whose pointer is not quite one",
+        "Step Object",
+        "Write the pointer: `/` inside the path as `~1`, the method last.",
+        "operationPath: '{$sourceDescriptions.shop.url}#/paths/~1orders'",
+        "operationPath: '{$sourceDescriptions.shop.url}#/paths/~1orders/get'",
+    ),
+    "operation-path-dialect": _Bent(
+        "An operationPath that is a method and a path",
+        "Step Object",
+        "Write the source and the pointer.",
+        "operationPath: GET /orders",
+        "operationPath: '{$sourceDescriptions.shop.url}#/paths/~1orders/get'",
+    ),
+    "parameter-spelling": _Bent(
+        "A path parameter in another spelling",
+        "Parameter Object",
+        "Write the name as it stands in the path.",
+        "{name: pet_id, in: path, value: $inputs.pet}",
+        "{name: petId, in: path, value: $inputs.pet}",
+        ("name", "reference"),
+    ),
+    "parameter-not-in-path": _Bent(
+        "A path parameter that the path does not have",
+        "Parameter Object",
+        "Write where the operation has it, or leave it out.",
+        fields=("in", "reference"),
+    ),
+    "parameter-without-in": _Bent(
+        "A parameter that does not say where it goes",
+        "Parameter Object",
+        "Say what it is `in`.",
+        "{name: petId, value: $inputs.pet}",
+        "{name: petId, in: path, value: $inputs.pet}",
+    ),
+    "lenient-status": _Bent(
+        "Another success than the API declares",
+        "Criterion Object",
+        "Test a code that the API declares, or leave the criterion out: then every 2xx is a success.",
+        "condition: $statusCode == 200 # POST answers 201",
+        "condition: $statusCode == 201",
+        ("condition",),
+    ),
+    "source-type": _Bent(
+        "A source whose type is another",
+        "Source Description Object",
+        "Write `type: openapi`.",
+        fields=("type",),
+    ),
+    "required-input-derived": _Bent(
+        "An input that is needed and not required",
+        "Workflow Object",
+        "Put it into `required`, or give it a default.",
+        "inputs: {properties: {petId: {type: string}}}",
+        "inputs: {properties: {petId: {type: string}}, required: [petId]}",
+    ),
+    "input-type-from-api": _Bent(
+        "An input without a fitting type",
+        "Workflow Object",
+        "Give the input the type that the API wants.",
+    ),
+    "undeclared-input": _Bent(
+        "An input that is used and not declared",
+        "Workflow Object",
+        "Declare it in the `inputs` schema.",
     ),
 }
 

@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from jsonschema import Draft202012Validator
+from jsonschema.protocols import Validator
 
 from arazzo_mcp.arazzo.command import Program
 from arazzo_mcp.arazzo.model import Workflow
@@ -19,7 +19,9 @@ from arazzo_mcp.arazzo.scope import Json
 from arazzo_mcp.errors import InvalidInputs, UnknownWorkflow
 from arazzo_mcp.findings import did_you_mean
 from arazzo_mcp.openapi.cancel import cancel_line
-from arazzo_mcp.server.schema import coerced, problems, tool_schema
+from arazzo_mcp.schemas.tool import ToolInputs
+from arazzo_mcp.server.arguments import InputsValidator, coerced, problems
+from arazzo_mcp.server.schema import aliases_of, tool_schema
 
 MOST_NAME: Final = 45
 """Hosts put their server's name before a tool's and drop what becomes longer than 60 characters."""
@@ -32,31 +34,38 @@ RUN_TOOLS: Final = ("run_status", "run_cancel", "run_list")
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A workflow that can be served: its program by digest, and the file that it stands in."""
+    """A workflow that can be served: its program by digest, the file that it stands in, and what its tool takes."""
 
     program_digest: str
     document: str
     workflow: Workflow
     program: Program
+    takes: ToolInputs
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A workflow under the name of its tool, with the schema that is shown and the validator of its arguments."""
+    """A workflow under the name of its tool, with the schema that is shown and the validator of its inputs.
+
+    aliases: the names under which inputs are shown whose own names hosts refuse.
+    """
 
     name: str
     offer: Offer
     schema: dict[str, Json]
-    validator: Draft202012Validator
+    validator: Validator
+    aliases: Mapping[str, str]
 
     def inputs(self, arguments: Mapping[str, Json]) -> dict[str, Json]:
-        """Arguments as inputs of the workflow.
+        """Arguments as inputs of the workflow. An input that has an alias is known by its own name too.
 
         Raises:
             InvalidInputs: they do not fit; says which field and what was expected.
         """
-        inputs = coerced(arguments, self.schema)
-        if wrong := problems(inputs, self.validator):
+        takes = self.offer.takes
+        own = {alias: name for name, alias in self.aliases.items()}
+        inputs = coerced({own.get(name, name): value for name, value in arguments.items()}, takes.schema)
+        if wrong := problems(inputs, self.validator, takes.inputs, self.aliases):
             raise InvalidInputs(wrong)
         return inputs
 
@@ -115,10 +124,10 @@ def _mark(text: str) -> str:
 
 
 def _entry(name: str, offer: Offer) -> Entry:
-    inputs = offer.workflow.inputs
-    schema = tool_schema(inputs)
-    combined = {key: inputs[key] for key in ("anyOf", "oneOf", "not", "if", "then", "else") if key in inputs}
-    return Entry(name, offer, schema, Draft202012Validator({**schema, **combined}))
+    takes = offer.takes
+    aliases = aliases_of(takes.properties)
+    checked = {"additionalProperties": False, **takes.schema, "required": takes.required}
+    return Entry(name, offer, tool_schema(takes.schema, aliases), InputsValidator(checked), aliases)
 
 
 def describe(offer: Offer) -> str:

@@ -1,130 +1,178 @@
-"""A workflow's inputs schema as a tool's input schema, and arguments checked against it.
+"""What a workflow takes as the input schema that its tool shows: plain enough for every host, short enough to be read.
 
-One bad schema makes `tools/list` fail for every client, and hosts of language models refuse combinations at the root:
-the schema that is shown always has `type: object` and its properties at the root.
+Hosts of language models refuse combinations at the root, lists of types and odd names of properties, and a long schema
+costs the agent its attention: descriptions are cut, long lists of values become examples, and where it is still too
+long, deep structures become words. What is left out here is checked all the same (`arguments.py`), or by the API.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
-
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError, ValidationError
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
+from typing import Final
 
 from arazzo_mcp.arazzo.scope import Json
-from arazzo_mcp.findings import did_you_mean
+from arazzo_mcp.arazzo.words import kinds, without_long_enum
 
-_COMBINATIONS: Final = ("allOf", "anyOf", "oneOf", "not", "if", "then", "else")
-_MOST_PROBLEMS: Final = 8
-_SHOWN_CHARACTERS: Final = 200
+MOST_CHARACTERS: Final = 24_000
+"""How long a schema may be, as JSON, before more of it is left out."""
 
+_BUDGETS: Final = ((12, 300), (3, 200), (2, 160), (1, 120), (0, 80), (0, 40), (0, 0))
+"""Levels of structure and characters of a description, tried one after the other until the schema is short enough."""
 
-def tool_schema(inputs: Mapping[str, Json]) -> dict[str, Json]:
-    """The schema that a tool shows: a plain object; unknown properties are refused unless the workflow allows them."""
-    merged = _merged(inputs)
-    properties = {str(name): _property(value) for name, value in _dict(merged.get("properties")).items()}
-    required = [name for name in dict.fromkeys(merged.get("required") or ()) if name in properties]
-    kept = {k: v for k, v in merged.items() if k not in (*_COMBINATIONS, "properties", "required", "type", "$schema")}
-    schema: dict[str, Json] = {"type": "object", **kept, "properties": properties}
-    schema.setdefault("additionalProperties", False)
-    return {**schema, "required": required} if required else schema
+_LEFT_OUT_AT_ROOT: Final = ("allOf", "anyOf", "oneOf", "not", "if", "then", "else", "examples", "default")
+_LISTS: Final = ("anyOf", "oneOf", "allOf", "prefixItems")
+_SCHEMAS: Final = ("items", "additionalProperties", "contains")
+_STRUCTURE: Final = (*_LISTS, *_SCHEMAS, "properties", "required", "patternProperties", "dependentSchemas")
+_MOST_EXAMPLES: Final = 2
+_MOST_VALUE: Final = 120
+_MOST_PATTERN: Final = 200
+_MOST_MEMBERS: Final = 12
 
+_SIZES: Final = ("int32", "int64", "float", "double")
+"""Formats that tell an agent nothing, and that some hosts refuse."""
 
-def _merged(inputs: Mapping[str, Json]) -> dict[str, Json]:
-    """`allOf` at the root laid over one another; other combinations stay for the validator alone."""
-    merged = dict(inputs)
-    for part in merged.pop("allOf", None) or ():
-        inner = _merged(_dict(part))
-        merged["properties"] = {**_dict(inner.get("properties")), **_dict(merged.get("properties"))}
-        merged["required"] = [*(inner.get("required") or ()), *(merged.get("required") or ())]
-    return merged
+_BINARY: Final = "A file: give a path, a data: URI or base64."
+_PROPER_NAME: Final = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
+"""What hosts accept as the name of a property."""
 
 
-def _property(value: Json) -> Json:
-    """A property that is no valid schema allows everything, and takes nothing else down with it."""
-    try:
-        Draft202012Validator.check_schema(value)
-    except SchemaError:
-        return {"description": _dict(value).get("description", "")}
-    return value
+def tool_schema(schema: Mapping[str, Json], aliases: Mapping[str, str]) -> dict[str, Json]:
+    """The schema of an object as a tool shows it. aliases: the names of properties that are shown under another."""
+    shown: dict[str, Json] = {}
+    for depth, characters in _BUDGETS:
+        shown = _shown(schema, aliases, depth, characters)
+        if len(json.dumps(shown, ensure_ascii=False, default=str)) <= MOST_CHARACTERS:
+            break
+    return shown
+
+
+def _shown(schema: Mapping[str, Json], aliases: Mapping[str, str], depth: int, characters: int) -> dict[str, Json]:
+    """Required properties first, then as declared; no other property unless the workflow allows them."""
+    kept = {k: v for k, v in schema.items() if k not in (*_LEFT_OUT_AT_ROOT, "properties", "required", "type")}
+    if "description" in kept:
+        kept["description"] = _cut(kept["description"], characters)
+    properties = _dict(schema.get("properties"))
+    required = [name for name in properties if name in (schema.get("required") or ())]
+    shown: dict[str, Json] = {"type": "object", **kept, "properties": {}}
+    shown.setdefault("additionalProperties", False)
+    for name in dict.fromkeys((*required, *properties)):
+        shown["properties"][aliases.get(name, name)] = _property(name, properties[name], aliases, depth, characters)
+    return {**shown, "required": [aliases.get(name, name) for name in required]} if required else shown
+
+
+def _property(name: str, schema: Json, aliases: Mapping[str, str], depth: int, characters: int) -> dict[str, Json]:
+    readable = _readable(_dict(schema), depth, characters)
+    if name in aliases:
+        about = readable.pop("description", "")
+        readable["description"] = f"{about} The workflow calls it {name!r}.".strip()
+    return readable
+
+
+def _readable(schema: Mapping[str, Json], depth: int, characters: int) -> dict[str, Json]:
+    """A schema with so many levels of structure below it."""
+    node = without_long_enum(schema)
+    words = {word: _value(word, value) for word, value in node.items() if word not in (*_STRUCTURE, "description")}
+    readable = {word: value for word, value in words.items() if value is not None}
+    readable |= _structure(node, depth, characters) if depth else {}
+    if isinstance(node.get("type"), list):
+        readable = _with_one_type(readable, sorted(kinds(node)))
+    if readable.get("type") == "array" and "items" not in readable:
+        readable["items"] = _bare(_dict(node.get("items")))
+    if about := _about(node, depth, characters):
+        readable["description"] = about
+    return readable
+
+
+def _value(word: str, value: Json) -> Json:
+    """What is shown of a word; None where it is better left out."""
+    if word == "examples":
+        return [one for one in value if one not in (None, "", [], {}) and _is_short(one)][:_MOST_EXAMPLES] or None
+    if word in ("default", "const"):
+        return value if _is_short(value) else None
+    if word == "pattern":
+        return value if len(value) <= _MOST_PATTERN else None
+    return None if word == "format" and value in _SIZES else value
+
+
+def _is_short(value: Json) -> bool:
+    return len(json.dumps(value, ensure_ascii=False, default=str)) <= _MOST_VALUE
+
+
+def _with_one_type(readable: dict[str, Json], named: list[str]) -> dict[str, Json]:
+    """A list of types as hosts understand it: null is left out (the validator takes it), several are alternatives."""
+    plain = {word: value for word, value in readable.items() if word != "type"}
+    if "enum" in plain:
+        plain["enum"] = [value for value in plain["enum"] if value is not None]
+    if len(named) > 1:
+        return {"anyOf": [_bare({"type": kind}) for kind in named], **plain}
+    return {"type": named[0] if named else "null", **plain}
+
+
+def _bare(schema: Mapping[str, Json]) -> dict[str, Json]:
+    """The type of a schema alone; a list with `items`, without which some hosts refuse the tool."""
+    named = sorted(kinds(schema))
+    if len(named) != 1:
+        return {}
+    return {"type": "array", "items": {}} if named == ["array"] else {"type": named[0]}
+
+
+def _structure(node: Mapping[str, Json], depth: int, characters: int) -> dict[str, Json]:
+    """What a value is made of, a level further down."""
+    structure: dict[str, Json] = {}
+    for word in _STRUCTURE:
+        value = node.get(word)
+        if word in _LISTS and isinstance(value, list):
+            structure[word] = [_readable(_dict(one), depth - 1, characters) for one in value]
+        elif word in _SCHEMAS and value is not None:
+            structure[word] = value if isinstance(value, bool) else _readable(_dict(value), depth - 1, characters)
+        elif word in ("properties", "patternProperties", "dependentSchemas") and isinstance(value, dict):
+            structure[word] = {name: _readable(_dict(one), depth - 1, characters) for name, one in value.items()}
+        elif value:
+            structure[word] = value
+    return structure
+
+
+def _about(node: Mapping[str, Json], depth: int, characters: int) -> str:
+    """The description, cut, and what the words of a schema do not say in every host."""
+    parts = [_cut(str(node.get("description", "")), characters)]
+    if node.get("format") == "binary":
+        parts.append(_BINARY)
+    if isinstance(node.get("type"), list) and "null" in node["type"]:
+        parts.append("May be null.")
+    members = list(_dict(node.get("properties")))
+    if members and not depth and characters:
+        more = ", ..." if len(members) > _MOST_MEMBERS else ""
+        parts.append(f"Members: {', '.join(members[:_MOST_MEMBERS])}{more}.")
+    return " ".join(filter(None, parts))
+
+
+def _cut(text: str, characters: int) -> str:
+    words = " ".join(text.split())
+    return words if len(words) <= characters else f"{words[: max(characters - 3, 0)].rstrip()}..." if characters else ""
 
 
 def _dict(value: Json) -> dict[str, Json]:
     return value if isinstance(value, dict) else {}
 
 
-def coerced(arguments: Mapping[str, Json], schema: Mapping[str, Json]) -> dict[str, Json]:
-    """Arguments as the schema wants them, where a client has sent JSON as text: an object, list, number or boolean."""
-    properties = _dict(schema.get("properties"))
-    return {name: _coerced(value, _dict(properties.get(name))) for name, value in arguments.items()}
+# --- names
 
 
-def _coerced(value: Json, schema: Mapping[str, Json]) -> Json:
-    kinds = schema.get("type")
-    wanted = {kinds} if isinstance(kinds, str) else set(kinds or ())
-    if not isinstance(value, str) or not wanted or "string" in wanted:
-        return value
-    try:
-        parsed = json.loads(value)
-    except ValueError:
-        return value
-    return parsed if wanted & _json_types(parsed) else value
+def aliases_of(names: Iterable[str]) -> dict[str, str]:
+    """Another name for each property whose own name hosts refuse: unique, and the same as long as the names are."""
+    known = list(names)
+    plain = {name: _plain(name) for name in known if not _PROPER_NAME.fullmatch(name)}
+    taken = Counter((*plain.values(), *(name for name in known if name not in plain)))
+    return {name: alias if taken[alias] == 1 else f"{alias[:57]}_{_mark(name)}" for name, alias in plain.items()}
 
 
-def _json_types(value: Json) -> set[str]:
-    match value:
-        case bool():
-            return {"boolean"}
-        case int():
-            return {"integer", "number"}
-        case float():
-            return {"number"}
-        case dict():
-            return {"object"}
-        case list():
-            return {"array"}
-        case _:
-            return set()
+def _plain(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_.-]+", "_", name).strip("_.")[:64] or "input"
 
 
-def problems(arguments: Mapping[str, Json], validator: Draft202012Validator) -> list[str]:
-    """What is wrong with arguments: one line for each violation with the field and what was expected."""
-    errors = sorted(validator.iter_errors(arguments), key=lambda error: error.json_path)
-    return [line for error in errors[:_MOST_PROBLEMS] for line in _lines(error)]
-
-
-def _lines(error: ValidationError) -> Iterator[str]:
-    field = error.json_path.removeprefix("$").removeprefix(".")
-    schema = _dict(error.schema)
-    properties = _dict(schema.get("properties"))
-    if error.validator == "required":
-        for name in (n for n in schema["required"] if repr(n) in error.message):
-            yield f"{_join(field, name)} is required{_expected(_dict(properties.get(name)))}"
-    elif error.validator == "additionalProperties":
-        for name in (name for name in _dict(error.instance) if name not in properties):
-            yield f"{_join(field, name)} is not known. {did_you_mean(name, properties)}".rstrip()
-    elif error.validator == "type":
-        yield f"{field or 'the arguments'} must be of type {schema['type']}, not {_shown(error.instance)}"
-    elif error.validator in ("anyOf", "oneOf") and error.context:
-        ways = dict.fromkeys(line for inner in error.context for line in _lines(inner))
-        yield " or ".join(list(ways)[:_MOST_PROBLEMS])
-    elif error.validator == "pattern":
-        yield f"{field}: {_shown(error.instance)} does not fit{_expected(schema)}; pattern {schema['pattern']}"
-    else:
-        yield f"{field or 'the arguments'}: {error.message[:_SHOWN_CHARACTERS]}"
-
-
-def _join(field: str, name: str) -> str:
-    return f"{field}.{name}" if field else name
-
-
-def _expected(schema: Mapping[str, Json]) -> str:
-    words = [str(schema[key]) for key in ("type", "description") if schema.get(key)]
-    return f" ({': '.join(words)[:_SHOWN_CHARACTERS]})" if words else ""
-
-
-def _shown(value: Any) -> str:
-    text = json.dumps(value, default=str)
-    return text if len(text) <= 80 else f"{text[:80]}..."
+def _mark(text: str) -> str:
+    return sha256(text.encode()).hexdigest()[:6]

@@ -25,10 +25,10 @@ from arazzo_mcp.arazzo.scope import Json
 from arazzo_mcp.engine.run import Engine, Run
 from arazzo_mcp.errors import ArazzoMcpError, InvalidInputs, StoreError, UnknownRun
 from arazzo_mcp.findings import did_you_mean
+from arazzo_mcp.server.arguments import coerced, problems
 from arazzo_mcp.server.catalog import Catalog, Entry, Offer, describe
 from arazzo_mcp.server.envelope import ENVELOPE_SCHEMA, envelope
 from arazzo_mcp.server.results import refusal, result
-from arazzo_mcp.server.schema import coerced, problems
 
 log = logging.getLogger(__name__)
 
