@@ -48,7 +48,8 @@ def _of_operation(api: Api, key: str, step: Step) -> Iterator[Feed]:
     for given in step.parameters:
         parameter = declared.get((given.name, str(given.location))) or by_name.get(given.name) or {}
         needed = given.location == "path" or bool(parameter.get("required"))
-        schema = parameter.get("schema") or next(iter(mapping(parameter.get("content")).values()), {}).get("schema")
+        content = list(mapping(parameter.get("content")).values())
+        schema = parameter.get("schema") or (mapping(content[0]).get("schema") if content else None)
         yield from _uses(api, given.value, schema or {}, needed)
     if step.body is not None and step.body.payload is not None:
         name = step.body.content_type

@@ -1,4 +1,4 @@
-"""The arguments of a tool call: what the tool's schema requires and what the requests of the workflow cannot do without."""
+"""The arguments of a tool call: what its schema requires, and what the requests of the workflow cannot do without."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _needs(feed: Feed, name: str) -> bool:
 
 
 def _value(name: str, schema: Any, uses: list[Feed]) -> Any:
-    """The first of these that the tool's schema takes: what the operation wants, the same as text, what the schema says."""
+    """The first that the tool's schema takes: what the operation wants, the same as text, what the schema says."""
     validator = Draft202012Validator(schema if isinstance(schema, dict) else {})
     whole = [use for use in uses if use.schema and use.expression.names == (name,) and not use.expression.pointer]
     wanted = [sample(use.api, use.schema, name=name) for use in whole]

@@ -37,7 +37,7 @@ def _piece(token: tuple[Any, Any]) -> str:
         return _all(given[3])
     if kind in (code.MAX_REPEAT, code.MIN_REPEAT):
         low, high, inner = given
-        return _all(inner) * max(low, min(1, high))
+        return _all(inner) * int(max(low, min(1, high)))
     if kind in (code.AT, code.ASSERT, code.ASSERT_NOT):
         return ""
     raise KeyError(kind)
@@ -63,4 +63,4 @@ def _holds(member: tuple[Any, Any], character: str) -> bool:
     if kind is code.RANGE:
         return bool(given[0] <= ord(character) <= given[1])
     tests = {code.CATEGORY_DIGIT: str.isdigit, code.CATEGORY_SPACE: str.isspace, code.CATEGORY_WORD: str.isalnum}
-    return kind is code.CATEGORY and bool(tests[given](character))
+    return bool(kind is code.CATEGORY and tests[given](character))

@@ -106,6 +106,16 @@ def get(value: Any, place: Place) -> Any:
     return value
 
 
+def through_lists(value: Any, place: Place) -> Place:
+    """A place with the first element taken where a list stands and a name follows, as careless documents mean it."""
+    taken: Place = ()
+    for step in place:
+        if isinstance(get(value, taken), list) and isinstance(step, str) and not step.isdigit():
+            taken = (*taken, 0)
+        taken = (*taken, step)
+    return taken
+
+
 def put(value: Any, place: Place, new: Any, meet: Meet) -> Any:
     """A copy of a value with `new` at a place; what is missing on the way, or of another kind, is made."""
     if not place:

@@ -102,8 +102,8 @@ def _conditions(step: Step) -> Iterator[Any]:
 def _status_of(condition: Any) -> int | None:
     """N of the first `$statusCode == N` in a condition."""
     for part in (condition, *getattr(condition, "conditions", ())):
-        left, right = getattr(part, "left", None), getattr(getattr(part, "right", None), "value", None)
-        if isinstance(left, Expression) and left.root == "statusCode" and str(right).isdigit():
+        left, right = getattr(part, "left", None), str(getattr(getattr(part, "right", None), "value", ""))
+        if isinstance(left, Expression) and left.root == "statusCode" and right.isdigit():
             return int(right) if part.operator in ("==", ">=", "<=") else None
     return None
 
@@ -160,7 +160,8 @@ def _with_value(reply: Reply, expression: Expression, name: str, value: Any, res
         header = expression.names[1]
         return reply if reply.headers.get(header) else replace(reply, headers={**reply.headers, header: str(value)})
     dotted = expression.names[1] if len(expression.names) > 1 else ""
-    place = (*places.of_dotted(dotted), *places.of_pointer(expression.pointer), *rest)
+    own = (*places.of_dotted(dotted), *places.of_pointer(expression.pointer))
+    place = (*own, *places.through_lists(places.get(reply.body, own), rest))
     if reply.status == 204 or (not place and reply.body is not ABSENT):
         return reply
     if places.get(reply.body, place) in (MISSING, None, "", []):

@@ -1,4 +1,4 @@
-"""What becomes of published documents: for each what is served and what is not and why, and for all together a summary."""
+"""What becomes of published documents: for each what is served, what is not and why, and for all a summary."""
 
 from __future__ import annotations
 

@@ -92,7 +92,8 @@ def _body(api: Api, schema: Any, workflow: Workflow, step: Step, request: Reques
     elif media == "application/x-www-form-urlencoded":
         names = {name.partition("[")[0] for name, _ in parse_qsl(content.decode(), keep_blank_values=True)}
         required = api.resolve(schema).get("required") or ()
-        members = dict(_payload(step).members) if isinstance(_payload(step), Members) else {}
+        payload = _payload(step)
+        members = dict(payload.members) if isinstance(payload, Members) else {}
         for name in (one for one in required if one not in names):
             yield Fault(f"the form field {name!r} is missing", name not in members)
 
@@ -187,7 +188,7 @@ def _tolerant(rule: _Rule) -> _Rule:
 
 
 _RULES: Final[dict[str, Any]] = dict(Draft202012Validator.VALIDATORS)
-_VALIDATOR: Final = extend(
+_VALIDATOR: Final[Any] = extend(  # type: ignore[no-untyped-call]
     Draft202012Validator,
     {
         "type": _nullable(_RULES["type"]),
