@@ -171,7 +171,7 @@ def test_embedded_expressions_are_found() -> None:
 
 WITH_BRACES = frozenset({"{{$url}}", "{$url}}"})
 """The grammar of 1.1 has no braces in literal text, so that a text with one more has no expressions at all. Published
-documents hold JSON and templates of other languages beside expressions: what stands in braces is replaced all the same."""
+documents hold JSON and templates of other languages: an expression in braces is replaced whatever stands around it."""
 
 
 # --- the grammar of conditions

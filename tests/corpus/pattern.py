@@ -59,8 +59,11 @@ def _one_of(members: list[tuple[Any, Any]]) -> str:
 def _holds(member: tuple[Any, Any], character: str) -> bool:
     kind, given = member
     if kind is code.LITERAL:
-        return ord(character) == given
+        return bool(ord(character) == given)
     if kind is code.RANGE:
         return bool(given[0] <= ord(character) <= given[1])
-    tests = {code.CATEGORY_DIGIT: str.isdigit, code.CATEGORY_SPACE: str.isspace, code.CATEGORY_WORD: str.isalnum}
-    return bool(kind is code.CATEGORY and tests[given](character))
+    if kind is not code.CATEGORY:
+        return False
+    if given is code.CATEGORY_DIGIT:
+        return character.isdigit()
+    return character.isspace() if given is code.CATEGORY_SPACE else character.isalnum() or character == "_"

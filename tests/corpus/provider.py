@@ -120,7 +120,7 @@ def _base(call: Call, status: int, answer: Answer) -> Reply:
     headers = {
         name: str(sample(call.api, header.get("schema", header), name=name)) for name, header in answer.headers.items()
     }
-    if media is None or status in (204, 304):
+    if media is None or _without_body(call, status):
         return Reply(status, headers, ABSENT)
     schema = answer.content[media]
     body = answer.examples.get(media)
@@ -128,6 +128,11 @@ def _base(call: Call, status: int, answer: Answer) -> Reply:
     if not isinstance(body, dict | list) or type(body) is not type(made):
         body = made
     return Reply(status, headers, _laid_over(made, body))
+
+
+def _without_body(call: Call, status: int) -> bool:
+    """RFC 9110, section 6.4.1: answers that have no content, whatever a description declares."""
+    return call.operation.startswith("HEAD ") or status in (204, 304)
 
 
 def _laid_over(made: Any, shown: Any) -> Any:
@@ -147,13 +152,14 @@ def _with_outputs(call: Call, reply: Reply) -> Reply:
     for name, template in call.step.outputs.items():
         for expression in expressions_of(template):
             schema, api = _wanted(call, name)
-            reply = _with_value(reply, expression, name, sample(api, schema, name=name) if schema else f"{name}-1")
+            value = sample(api, schema, name=name) if schema else f"{name}-1"
+            reply = _with_value(call, reply, expression, value)
             for rest in _uses_within(call, name):
-                reply = _with_value(reply, expression, name, f"{name}-1", rest)
+                reply = _with_value(call, reply, expression, f"{name}-1", rest)
     return reply
 
 
-def _with_value(reply: Reply, expression: Expression, name: str, value: Any, rest: Place = ()) -> Reply:
+def _with_value(call: Call, reply: Reply, expression: Expression, value: Any, rest: Place = ()) -> Reply:
     if expression.root != "response":
         return reply
     if expression.names[0] == "header":
@@ -162,7 +168,7 @@ def _with_value(reply: Reply, expression: Expression, name: str, value: Any, res
     dotted = expression.names[1] if len(expression.names) > 1 else ""
     own = (*places.of_dotted(dotted), *places.of_pointer(expression.pointer))
     place = (*own, *places.through_lists(places.get(reply.body, own), rest))
-    if reply.status == 204 or (not place and reply.body is not ABSENT):
+    if _without_body(call, reply.status) or (not place and reply.body is not ABSENT):
         return reply
     if places.get(reply.body, place) in (MISSING, None, "", []):
         return replace(reply, body=places.put(reply.body, place, value, lambda element, _text: element))

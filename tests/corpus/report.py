@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ class Ran:
     arguments: dict[str, Any]
     played: Played
     faults: tuple[Fault, ...] = ()
+    bases: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def ours(self) -> list[str]:
@@ -176,7 +177,14 @@ def ran(linked: Linked, entry: Entry) -> Ran:
     workflow = entry.offer.workflow
     given = arguments(entry, feeds(linked, apis, workflow))
     played = Search(linked, apis).run(workflow.id, entry.inputs(given))
-    return Ran(workflow.id, entry.name, given, played, tuple(_faults(linked, apis, workflow.id, played)))
+    found = tuple(_faults(linked, apis, workflow.id, played))
+    return Ran(workflow.id, entry.name, given, played, found, _bases(linked, played))
+
+
+def _bases(linked: Linked, played: Played) -> dict[str, str]:
+    """The base URL of each source that was called."""
+    called = {turn.call.target.source: turn.call.target for turn in played.turns}
+    return {name: linked.operation(target).base_url or "" for name, target in called.items()}
 
 
 def _faults(linked: Linked, apis: dict[str, Api], workflow_id: str, played: Played) -> Iterator[Fault]:

@@ -77,7 +77,10 @@ def _given(node: Node) -> Iterator[Any]:
     enum = node.get("enum")
     if isinstance(enum, list) and enum:
         shown = [node.get(word) for word in ("default", "example")]
-        yield next((one for one in shown if one in enum), next((one for one in enum if one is not None), None))
+        yield next(
+            (one for one in shown if one is not None and one in enum),
+            next((one for one in enum if one is not None), None),
+        )
     for word in ("default", "example"):
         if node.get(word) not in (None, "", [], {}):
             yield node[word]

@@ -291,6 +291,9 @@ def _set(reply: Reply, spot: Spot, value: Any) -> Reply:
         return replace(reply, headers={**reply.headers, spot.name: str(value)})
     if value is MISSING:
         return reply
+    if spot.length and spot.place and isinstance(spot.place[-1], Filter):
+        one = places.get(places.put(reply.body, spot.place, {}, _meet), spot.place)
+        return replace(reply, body=places.put(reply.body, spot.place[:-1], [one] * int(value), _meet))
     if spot.length:
         value = _of_length(places.get(reply.body, spot.place), int(value) if value is not None else 1)
     return replace(reply, body=places.put(reply.body, spot.place, value, _meet))

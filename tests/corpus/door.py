@@ -1,0 +1,58 @@
+"""The scripted provider on loopback HTTP: it plays back what a run was answered without a network, and keeps what it
+was asked, so that a run through the real server can be laid beside the one that was found by search.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from tests.corpus.play import Played
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A request as a provider sees it: method, path and query as they were sent, and the body."""
+
+    method: str
+    target: str
+    content: bytes
+
+
+def expected(played: Played, bases: Mapping[str, str]) -> list[Seen]:
+    """The requests of a run, as they must arrive where the sources' base URLs are replaced by the provider's.
+
+    bases: the base URL by source, as the run was played with.
+    """
+    requests = []
+    for turn in played.turns:
+        rest = turn.request.url.removeprefix(bases[turn.call.target.source].rstrip("/"))
+        requests.append(Seen(turn.request.method, rest, turn.request.content or b""))
+    return requests
+
+
+@dataclass
+class Door:
+    """An ASGI endpoint that answers from a run that was played, in order."""
+
+    left: deque[Response] = field(default_factory=deque)
+    seen: list[Seen] = field(default_factory=list)
+
+    def script(self, played: Played) -> None:
+        """The answers of the next run."""
+        self.left = deque(
+            Response(turn.wire.content, turn.wire.status, dict(turn.wire.headers)) for turn in played.turns
+        )
+        self.seen = []
+
+    async def answer(self, request: Request) -> Response:
+        """The next answer, whatever is asked; a run that asks too much is told so."""
+        raw = request.scope["raw_path"].decode()
+        query = f"?{request.url.query}" if request.url.query else ""
+        self.seen.append(Seen(request.method, urlsplit(raw).path + query, await request.body()))
+        return self.left.popleft() if self.left else Response("the script has no answer left", 599)
