@@ -122,7 +122,7 @@ def test_every_document_gives_tools_or_an_error_that_says_why_not() -> None:
 
 
 def test_nearly_all_workflows_become_tools() -> None:
-    refused = {row.file.name: sorted({*row.workflows} - {*row.served}) for row in rows()}
+    refused = {row.file.name: left for row in rows() if (left := sorted({*row.workflows} - {*row.served}))}
     reasons = Counter(code for row in rows() for code in row.codes.elements() if code.startswith("error:"))
     workflows, served = sum(len(row.workflows) for row in rows()), sum(len(row.served) for row in rows())
     assert workflows > 100

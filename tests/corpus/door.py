@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,11 +17,17 @@ from tests.corpus.play import Played
 
 @dataclass(frozen=True)
 class Seen:
-    """A request as a provider sees it: method, path and query as they were sent, and the body."""
+    """A request as a provider sees it: method, path as it was sent, the pairs of the query, and the body."""
 
     method: str
-    target: str
+    path: str
+    query: tuple[tuple[str, str], ...]
     content: bytes
+
+
+def _pairs(query: str) -> tuple[tuple[str, str], ...]:
+    """A client may leave characters as they are that another encodes; what they mean is the same."""
+    return tuple(parse_qsl(query, keep_blank_values=True))
 
 
 def expected(played: Played, bases: Mapping[str, str]) -> list[Seen]:
@@ -32,7 +38,8 @@ def expected(played: Played, bases: Mapping[str, str]) -> list[Seen]:
     requests = []
     for turn in played.turns:
         rest = turn.request.url.removeprefix(bases[turn.call.target.source].rstrip("/"))
-        requests.append(Seen(turn.request.method, rest, turn.request.content or b""))
+        path, _, query = rest.partition("?")
+        requests.append(Seen(turn.request.method, path, _pairs(query), turn.request.content or b""))
     return requests
 
 
@@ -52,7 +59,6 @@ class Door:
 
     async def answer(self, request: Request) -> Response:
         """The next answer, whatever is asked; a run that asks too much is told so."""
-        raw = request.scope["raw_path"].decode()
-        query = f"?{request.url.query}" if request.url.query else ""
-        self.seen.append(Seen(request.method, urlsplit(raw).path + query, await request.body()))
+        path = request.scope["raw_path"].decode()
+        self.seen.append(Seen(request.method, path, _pairs(request.url.query), await request.body()))
         return self.left.popleft() if self.left else Response("the script has no answer left", 599)

@@ -64,7 +64,7 @@ def answers(call: Call, scope: Scope) -> Iterator[Wire]:
     """What the provider could answer to a call, best first, without doubles."""
     seen: set[bytes] = set()
     for reply, answer in _replies(call, scope):
-        wire = _wire(call.api, reply, answer)
+        wire = _wire(call, reply, answer)
         key = repr((wire.status, sorted(wire.headers.items()))).encode() + wire.content
         if key not in seen:
             seen.add(key)
@@ -233,18 +233,24 @@ def _seen(scope: Scope, reply: Reply) -> Scope:
 # --- onto the wire
 
 
-def _wire(api: Api, reply: Reply, answer: Answer) -> Wire:
-    media = chosen_media(answer.content) or "application/json"
-    if "*" in media:
-        media = "application/json"
+def _wire(call: Call, reply: Reply, answer: Answer) -> Wire:
+    headers = {name: value for name, value in reply.headers.items() if name not in _FRAMING}
     if reply.body is ABSENT:
-        return Wire(reply.status, reply.headers, b"")
-    headers = {**reply.headers, "content-type": media}
-    if "xml" in media and not isinstance(reply.body, str):
-        return Wire(reply.status, headers, _xml(_root_name(api, answer.content.get(media)), reply.body).encode())
-    if "json" not in media and isinstance(reply.body, str):
-        return Wire(reply.status, headers, reply.body.encode())
-    return Wire(reply.status, headers, json.dumps(reply.body, default=str).encode())
+        return Wire(reply.status, headers, b"")
+    media = chosen_media(answer.content) or "application/json"
+    media = "application/json" if "*" in media else media
+    content = _content(call.api, media, answer, reply.body).encode()
+    return Wire(reply.status, {**headers, "content-type": media, "content-length": str(len(content))}, content)
+
+
+_FRAMING: Final = frozenset({"content-length", "transfer-encoding", "content-encoding", "connection"})
+"""Headers that say how the answer is sent: they are true, whatever a description shows."""
+
+
+def _content(api: Api, media: str, answer: Answer, body: Any) -> str:
+    if "xml" in media and not isinstance(body, str):
+        return _xml(_root_name(api, answer.content.get(media)), body)
+    return body if "json" not in media and isinstance(body, str) else json.dumps(body, default=str)
 
 
 def _root_name(api: Api, schema: Any) -> str:
