@@ -30,6 +30,9 @@ MOST_SECONDS = 10
 MOST_WAIT = 110
 
 OPEN = {
+    "an expression of 1 MB": "the message repeats the whole name",
+    "a value of 100,000 dollars": "the message repeats the whole name",
+    "a jsonpath of 10,000 filters": "the message repeats the whole condition",
     "10,000 workflows": "each workflow looks through the findings of all",
     "10,000 workflows that call one another": "what each workflow calls is united as often as there are workflows",
     "a chain of 10,000 workflows to nowhere": "what each workflow calls is united as often as there are workflows",

@@ -2,8 +2,8 @@
 
     python -m tests.bench.load PATH [--workflows 500] [--rounds 3] [--profile]
 
-Cold is with an empty cache, warm with a full one; each in a process of its own, which says how long the listing took
-without the start of Python. Where the folder has fewer workflows, copies of its documents with many workflows are read
+Cold is with an empty cache, warm with a full one; each in a process of its own, which says how much of the
+processor the listing took without the start of Python. Where the folder has fewer workflows, copies of its documents with many workflows are read
 beside it. Run by hand: no test depends on time.
 """
 
@@ -34,10 +34,10 @@ if "--profile" in sys.argv:
     import cProfile
     profile = cProfile.Profile()
     profile.enable()
-started = time.perf_counter()
+started = time.process_time()
 library = open_library([Path(sys.argv[1])], Options())
 tools = catalog(library).entries
-seconds = time.perf_counter() - started
+seconds = time.process_time() - started
 if profile:
     import pstats
     profile.disable()
@@ -51,13 +51,13 @@ from pathlib import Path
 import yaml
 files = sorted(f for s in ("*.yaml", "*.yml", "*.json") for f in Path(sys.argv[1]).rglob(s))
 texts = [file.read_text(encoding="utf-8-sig") for file in files]
-started = time.perf_counter()
+started = time.process_time()
 for text in texts:
     try:
         yaml.load(text, yaml.CSafeLoader)
     except yaml.YAMLError:
         continue
-print(len(texts), sum(map(len, texts)), time.perf_counter() - started)
+print(len(texts), sum(map(len, texts)), time.process_time() - started)
 """
 
 
