@@ -2,9 +2,9 @@
 
     python -m tests.bench.load PATH [--workflows 500] [--rounds 3] [--profile]
 
-Cold is with an empty cache, warm with a full one; each in a process of its own, which says how much of the
-processor the listing took without the start of Python. Where the folder has fewer workflows, copies of its documents with many workflows are read
-beside it. Run by hand: no test depends on time.
+Cold is with an empty cache, warm with a full one; each in a process of its own, which says how much of the processor
+the listing took without the start of Python. Where the folder has fewer workflows, copies of its documents with many
+workflows are read beside it. Run by hand: no test depends on time.
 """
 
 from __future__ import annotations
