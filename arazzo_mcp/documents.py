@@ -1,33 +1,41 @@
 """Files -> plain data: YAML 1.2 and JSON, with the line and column of every value where they are wanted.
 
-YAML is read by the rules of version 1.2 (core schema): `on`, `no` and dates are strings. A large description costs more
-than a second to parse as YAML; its data is kept as JSON in the user's cache folder, named by the digest of the text.
+YAML is read by the rules of version 1.2 (core schema): `on`, `no` and dates are strings. What was parsed is kept as
+JSON in the user's cache folder, named by the digest of the text: that is read ten times faster. How a text is read, and
+its bounds: `compose.py`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import re
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
 import platformdirs
-import yaml
-from yamlcore import CCoreLoader
 
 from arazzo_mcp.arazzo.parse import Document
-from arazzo_mcp.arazzo.scope import Json
+from arazzo_mcp.arazzo.scope import Json, within
+from arazzo_mcp.compose import MOST_DEPTH, Composed, Places, Repeated, TextError, compose
 from arazzo_mcp.errors import DocumentError
 from arazzo_mcp.findings import Finding, Where
 
 MOST_BYTES: Final = 50 * 1024 * 1024
-_CACHED_FROM: Final = 100_000
+"""Of a source's file; the largest that are published have 40 MB."""
+
+MOST_DOCUMENT: Final = 10 * 1024 * 1024
+"""Characters of an Arazzo document; the largest that are published have 300,000."""
+
+_MOST_VALUES: Final = 100_000
+_MOST_SOURCE_VALUES: Final = 5_000_000
+_CACHE_FORM: Final = 2
+_CACHED_FROM: Final = 10_000
 _SNIFFED: Final = 4096
 _IS_ARAZZO: Final = re.compile(r"""^\s*["']?arazzo["']?\s*:|^\s*\{[\s\S]{0,200}?"arazzo"\s*:""", re.MULTILINE)
 SUFFIXES: Final = (".yaml", ".yml", ".json")
@@ -76,93 +84,90 @@ def is_arazzo(path: Path) -> bool:
 
 
 def parse_with_lines(text: Text) -> Document:
-    """A document with the place of every value.
+    """An Arazzo document with the place of every value; from the cache where it has been read before.
 
     Raises:
-        DocumentError: the text is no YAML and no JSON; the finding has file, line and column.
+        DocumentError: the text is no YAML and no JSON, is out of bounds, or has a key twice; the findings have file,
+            line and column.
     """
-    loader = CCoreLoader(text.text)
+    if len(text.text) > MOST_DOCUMENT:
+        raise _refused(text, f"the document is larger than {MOST_DOCUMENT // 1024 // 1024} MB.", "unreadable")
+    found = _from_cache(text, "places")
+    if not isinstance(found, list):
+        composed = _composed(text, _MOST_VALUES)
+        if composed.repeated:
+            raise DocumentError(f"{text.file}: keys stand twice", [_repeated(text, one) for one in composed.repeated])
+        found = [composed.data, composed.place]
+        _into_cache(text, "places", found)
+    data, place = found
+    return Document(text.file, data, Places(place))
+
+
+def _composed(text: Text, most: int) -> Composed:
     try:
-        node = loader.get_single_node()
-        data = loader.construct_document(node) if node is not None else None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise _syntax(text, error) from None
-    finally:
-        loader.dispose()
-    return Document(text.file, data, dict(_lines(node)) if node is not None else {})
+        return compose(text.text, most)
+    except TextError as error:
+        message = f"this is no valid YAML or JSON: {error}."
+        raise _refused(text, message, "syntax", error.line, error.column) from None
 
 
-def _lines(node: yaml.Node) -> Iterator[tuple[tuple[str | int, ...], tuple[int, int]]]:
-    """Without recursion, and an aliased node only once, so that no document can make this endless."""
-    seen: set[int] = set()
-    pending: list[tuple[tuple[str | int, ...], yaml.Node, yaml.Mark]] = [((), node, node.start_mark)]
-    while pending:
-        path, here, mark = pending.pop()
-        yield path, (mark.line + 1, mark.column + 1)
-        if id(here) in seen:
-            continue
-        seen.add(id(here))
-        if isinstance(here, yaml.MappingNode):
-            pending += [((*path, str(key.value)), value, _begin(key, value)) for key, value in here.value]
-        elif isinstance(here, yaml.SequenceNode):
-            pending += [((*path, at), item, item.start_mark) for at, item in enumerate(here.value)]
+def _refused(text: Text, message: str, code: str, line: int = 0, column: int = 0) -> DocumentError:
+    return DocumentError(message, [Finding("error", code, Where(text.file, line, column), message)])
 
 
-def _begin(key: yaml.Node, value: yaml.Node) -> yaml.Mark:
-    """Where a field is looked for: at its value, or at its key where the value begins on another line."""
-    return value.start_mark if value.start_mark.line == key.start_mark.line else key.start_mark
-
-
-def _syntax(text: Text, error: Exception) -> DocumentError:
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    where = Where(text.file, mark.line + 1, mark.column + 1) if mark else Where(text.file)
-    problem = getattr(error, "problem", None) or (
-        "the document is nested too deeply" if isinstance(error, RecursionError) else str(error)
-    )
-    if "cannot start any token" in problem and mark and "\t" in text.text.splitlines()[mark.line][: mark.column + 1]:
-        problem = "a tab in the indentation: use spaces"
-    context = getattr(error, "context", None)
-    message = f"this is no valid YAML or JSON: {problem}{f' ({context})' if context else ''}."
-    return DocumentError(message, [Finding("error", "syntax", where, message)])
+def _repeated(text: Text, one: Repeated) -> Finding:
+    where = Where(text.file, one.line, one.column, ".".join(map(str, one.path)))
+    message = f"the key {str(one.path[-1])[:80]!r} stands twice in one object."
+    return Finding("error", "duplicate-key", where, message, "Keep one of them.")
 
 
 @lru_cache(maxsize=16)
 def parse_data(text: Text) -> Json:
-    """A document's plain data alone, not to be changed; from the cache where it has been read before.
+    """A source's plain data alone, not to be changed; from the cache where it has been read before. Of a key that
+    stands twice the last one counts: what is wrong far away must keep no operation from being called.
 
     Raises:
-        DocumentError: the text is no YAML and no JSON.
+        DocumentError: the text is no YAML and no JSON, or is out of bounds.
     """
-    if text.text.lstrip()[:1] == "{":
-        try:
-            return json.loads(text.text)
-        except (ValueError, RecursionError):
-            return _load(text)
-    if len(text.text) < _CACHED_FROM:
-        return _load(text)
-    return _cached(text)
-
-
-def _load(text: Text) -> Json:
-    try:
-        return yaml.load(text.text, CCoreLoader)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise _syntax(text, error) from None
-
-
-def _cached(text: Text) -> Json:
-    """The cache is a convenience: where it cannot be read or written the document is parsed as if there were none."""
-    folder = Path(platformdirs.user_cache_dir("arazzo-mcp"))
-    file = folder / f"{text.digest}.json"
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        data = _load(text)
-    try:
-        _write(file, json.dumps(data, ensure_ascii=False))
-    except (OSError, TypeError, ValueError):
+    if text.text.lstrip()[:1] == "{" and (data := _json(text.text)) is not None:
         return data
-    return data
+    if len(text.text) < _CACHED_FROM:
+        return _composed(text, _MOST_SOURCE_VALUES).data
+    found = _from_cache(text, "data")
+    if found is None:
+        found = _composed(text, _MOST_SOURCE_VALUES).data
+        _into_cache(text, "data", found)
+    return found
+
+
+def _json(text: str) -> Json:
+    """None where it is no JSON, or is nested so deeply that the other parser has to say where."""
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return data if within(data, MOST_DEPTH) else None
+
+
+# --- the cache
+
+
+def _cache_file(text: Text, kind: str) -> Path:
+    return Path(platformdirs.user_cache_dir("arazzo-mcp")) / f"{text.digest}.{kind}{_CACHE_FORM}.json"
+
+
+def _from_cache(text: Text, kind: str) -> Json:
+    """The cache is a convenience: where it cannot be read the document is parsed as if there were none."""
+    try:
+        return json.loads(_cache_file(text, kind).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+
+
+def _into_cache(text: Text, kind: str, data: Json) -> None:
+    """Where it cannot be written, the next process parses again."""
+    with contextlib.suppress(OSError, TypeError, ValueError, RecursionError):
+        _write(_cache_file(text, kind), json.dumps(data, separators=(",", ":")))
 
 
 def _write(file: Path, content: str) -> None:
