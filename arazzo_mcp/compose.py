@@ -100,6 +100,7 @@ class _Open:
     place: Place
     anchor: str | None
     key: str | None = None
+    key_at: tuple[int, int] = (0, 0)
     size: int = 1
 
 
@@ -193,7 +194,7 @@ class _Composer:
         if key in here.data:
             path = (*(_part(one) for one in self.stack[:-1]), key)
             self.repeated.append(Repeated(path, mark.line + 1, mark.column + 1))
-        here.key = key
+        here.key, here.key_at = key, (mark.line + 1, mark.column + 1)
 
     def _not_a_key(self, event: yaml.Event) -> None:
         if self.stack and self.stack[-1].key is None and isinstance(self.stack[-1].data, dict):
@@ -212,6 +213,8 @@ class _Composer:
             here.data.append(data)
             here.place[2].append(place)
         else:
+            if place[0] != here.key_at[0]:  # a field whose value begins on another line is looked for at its key
+                place = [*here.key_at, *place[2:]]
             here.data[here.key] = data
             here.place[2][here.key] = place
             here.key = None

@@ -34,7 +34,7 @@ MOST_DOCUMENT: Final = 10 * 1024 * 1024
 
 _MOST_VALUES: Final = 100_000
 _MOST_SOURCE_VALUES: Final = 5_000_000
-_CACHE_FORM: Final = 2
+_CACHE_FORM: Final = 3
 _CACHED_FROM: Final = 10_000
 _SNIFFED: Final = 4096
 _IS_ARAZZO: Final = re.compile(r"""^\s*["']?arazzo["']?\s*:|^\s*\{[\s\S]{0,200}?"arazzo"\s*:""", re.MULTILINE)

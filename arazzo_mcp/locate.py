@@ -92,8 +92,13 @@ class Locator:
         return self._identities.find(uri) if urlsplit(uri).scheme in ("http", "https", "urn") else None
 
     def _as_written(self, url: str) -> Path | None:
-        """Beside the document; an absolute URL beside `$self` is there too."""
-        parts = urlsplit(url)
+        """Beside the document, or where a relative `$self` puts it; an absolute URL beside `$self` is there too."""
+        parts, own = urlsplit(url), urlsplit(self._self_uri)
+        if not (parts.scheme or own.scheme or own.netloc) and own.path:
+            at = self._document.parent / posixpath.dirname(unquote(own.path))
+            moved = at / unquote(parts.path)
+            if parts.path and (found := Path(posixpath.normpath(moved))).is_file():
+                return found
         relative = unquote(parts.path)
         if parts.scheme in ("http", "https"):
             base = urlsplit(self._self_uri)

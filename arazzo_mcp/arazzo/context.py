@@ -72,9 +72,10 @@ class Context:
         reference = node.get("reference")
         if not isinstance(reference, str):
             return node
-        name = reference.removeprefix(f"$components.{kind}.")
+        before = f"$components.{kind}."
+        name = reference.removeprefix(before)
         known = self.components.get(kind)
-        found = known.get(name) if isinstance(known, dict) else None
+        found = known.get(name) if isinstance(known, dict) and reference.startswith(before) else None
         if not isinstance(found, dict):
             hint = did_you_mean(name, known if isinstance(known, dict) else ())
             self.reader.error(path, "unknown-component", f"{reference!r} is not in the components.", hint)

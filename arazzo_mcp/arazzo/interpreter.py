@@ -43,7 +43,7 @@ from arazzo_mcp.arazzo.model import (
 )
 from arazzo_mcp.arazzo.problem import failure, problem
 from arazzo_mcp.arazzo.scope import ABSENT, Ended, Exchange, Json, Scope
-from arazzo_mcp.arazzo.state import Frame, Remote, State
+from arazzo_mcp.arazzo.state import THEN, Frame, Remote, State
 from arazzo_mcp.arazzo.template import Unresolved, fill
 from arazzo_mcp.arazzo.upstream import glimpse, message_of, told
 
@@ -94,7 +94,7 @@ def _advanced(program: Program, state: State, event: Event) -> Advance:
 def _enter(program: Program, state: State) -> Advance:
     """Ask for what the present step does: an API call, or another workflow."""
     workflow, step = _present(program, state)
-    needed = next((name for name in workflow.depends_on if name not in state.ended), None)
+    needed = next((name for name in workflow.depends_on if not state.has_completed(name)), None)
     if needed is not None:
         return _call_workflow(program, state, needed, state.frame.inputs, returns="retry")
     if unmet := [awaited for awaited in step.depends_on if not _is_completed(state, awaited)]:
@@ -151,6 +151,7 @@ def _pushed(
     *,
     returns: str,
     left: float | None = None,
+    instead_of: tuple[str, ...] = (),
 ) -> State:
     """At the first step of a workflow, within the present one."""
     workflow = program.description.workflows[workflow_id]
@@ -160,6 +161,7 @@ def _pushed(
         {**_defaults(workflow), **inputs},
         returns="retry" if returns == "retry" else "step",
         left=left,
+        instead_of=instead_of,
     )
     return replace(state, frames=(*state.frames, frame))
 
@@ -244,7 +246,7 @@ def _conclude(
     if verdict.ok and (workflow.id, step.id) in program.description.awaited:
         state = state.with_completed(step.id)
     if verdict.ok and state.frame.back is not None:
-        here, _, rest = state.frame.back.partition("/")
+        here, _, rest = state.frame.back.partition(THEN)
         return _enter(program, state.leaving(step.id, here).at(here, back=rest or None))
     scope = _scope(program, state, exchange, child)
     actions = step.on_success if verdict.ok else step.on_failure
@@ -320,8 +322,14 @@ def _transfer(
     back, lap = target.name in transfers, transfers.get(target.name, 0)
     transfers[target.name] = lap + back
     left = {**state.left, frame.workflow: frame}
-    below = replace(state, frames=state.frames[:-1], transfers=transfers, left=left)
-    entered = _pushed(program, below, target.name, {**frame.inputs, **given}, returns=frame.returns, left=frame.left)
+    produced = _workflow_outputs(program.description.workflows[frame.workflow], _scope(program, state))
+    so_far = {**state.ended, frame.workflow: Ended(frame.inputs, produced, frame.completed, unfinished=True)}
+    below = replace(state, frames=state.frames[:-1], transfers=transfers, left=left, ended=so_far)
+    inputs, before = {**frame.inputs, **given}, (*frame.instead_of, frame.workflow)
+    instead_of = tuple(name for name in dict.fromkeys(before) if name != target.name)
+    entered = _pushed(
+        program, below, target.name, inputs, returns=frame.returns, left=frame.left, instead_of=instead_of
+    )
     return _wait(entered, _paced(program, lap, exchange)) if back else _enter(program, entered)
 
 
@@ -335,7 +343,7 @@ def _retry(program: Program, state: State, step: Step, retry: Retry, exchange: E
         seconds = min(exchange.retry_after, MOST_RETRY_AFTER)
     match retry.first:
         case StepId(name) if name != step.id:
-            back = "/".join(filter(None, (step.id, state.frame.back)))
+            back = THEN.join(filter(None, (step.id, state.frame.back)))
             return _wait(state.at(name, back=None if succeeded else back), seconds)
         case WorkflowId(name):
             try:
@@ -358,8 +366,10 @@ def _end(program: Program, state: State, trouble: dict[str, Json] | None = None)
     """The present workflow ends, and with it the run, or the step that called it goes on."""
     frame = state.frame
     workflow = program.description.workflows[frame.workflow]
-    ended = Ended(frame.inputs, _workflow_outputs(workflow, _scope(program, state)), frame.completed)
-    below = replace(state, frames=state.frames[:-1], ended={**state.ended, workflow.id: ended})
+    outputs = _workflow_outputs(workflow, _scope(program, state))
+    ended = Ended(frame.inputs, outputs, frame.completed, unfinished=trouble is not None)
+    now = dict.fromkeys((*frame.instead_of, workflow.id), ended)
+    below = replace(state, frames=state.frames[:-1], ended={**state.ended, **now})
     if not below.frames:
         return state, Done(Outcome("completed" if trouble is None else "failed", ended.outputs, trouble))
     if trouble is not None and frame.returns == "retry":
@@ -451,10 +461,11 @@ def _present(program: Program, state: State) -> tuple[Workflow, Step]:
 def _scope(program: Program, state: State, exchange: Exchange | None = None, child: Ended | None = None) -> Scope:
     workflow = program.description.workflows[state.frame.workflow]
     home = program.description.home(workflow)
+    known = {frame.workflow: Ended(frame.inputs, {}) for frame in state.frames} | state.ended
     return Scope(
         inputs=state.frame.inputs,
         steps=state.frame.outputs,
-        workflows=_of_home(state.ended, workflow.home) if workflow.home else state.ended,
+        workflows=_of_home(known, workflow.home) if workflow.home else known,
         outputs=child.outputs if child else {},
         sources={name: {"url": s.url, "type": s.type} for name, s in home.sources.items()},
         self_uri=home.self_uri,

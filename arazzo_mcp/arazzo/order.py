@@ -48,7 +48,8 @@ def ordered(context: Context, steps: Sequence[Step]) -> tuple[Step, ...]:
     """The steps in the order in which they run: that of the document, but none before a step that it depends on."""
     if not any(step.depends_on for step in steps):
         return tuple(steps)
-    needs = {step.id: set(_needs(step)) & {other.id for other in steps} - {step.id} for step in steps}
+    known = {step.id for step in steps}
+    needs = {step.id: (_awaited(step) | _used(step) - {step.id}) & known for step in steps}
     waiting, placed = list(steps), list[Step]()
     while waiting:
         ready = next((step for step in waiting if needs[step.id] <= {one.id for one in placed}), None)
@@ -62,11 +63,14 @@ def ordered(context: Context, steps: Sequence[Step]) -> tuple[Step, ...]:
     return tuple(placed)
 
 
-def _needs(step: Step) -> Iterator[str]:
-    """The steps that a step names in `dependsOn`, or whose outputs it sends."""
-    yield from (reference.step for reference in step.depends_on if reference.workflow is None)
-    for template in _sent(step):
-        yield from (e.names[0] for e in expressions_of(template) if e.root == "steps")
+def _awaited(step: Step) -> set[str]:
+    """The steps of its workflow that a step names in `dependsOn`."""
+    return {reference.step for reference in step.depends_on if reference.workflow is None}
+
+
+def _used(step: Step) -> set[str]:
+    """The steps whose outputs a step sends; its own are those of an earlier lap."""
+    return {e.names[0] for template in _sent(step) for e in expressions_of(template) if e.root == "steps"}
 
 
 def _sent(step: Step) -> Iterator[Template]:

@@ -73,7 +73,7 @@ def _goto(context: Context, name: str, node: dict[str, Json], path: Path) -> Act
 def _retry(context: Context, name: str, node: dict[str, Json], path: Path) -> Action:
     """ "If not specified then a single retry SHALL be attempted." """
     after = context.reader.number(node, "retryAfter", path)
-    limit = context.reader.number(node, "retryLimit", path)
+    limit = context.reader.number(node, "retryLimit", path, whole=True)
     times = 1 if limit is None else int(limit)
     first = _target(context, node, path)
     given, where = _parameters(context, node, path), context.reader.where(path)

@@ -78,7 +78,7 @@ def _step(context: Context, step_id: str, node: dict[str, Json], path: Path, cal
 
 def _timeout(context: Context, node: dict[str, Json], path: Path) -> float | None:
     """Step Object, `timeout`: "the maximum number of milli-seconds to wait for the step to complete"; here seconds."""
-    milliseconds = context.reader.number(node, "timeout", path)
+    milliseconds = context.reader.number(node, "timeout", path, whole=True)
     return None if milliseconds is None else milliseconds / 1000
 
 

@@ -104,14 +104,16 @@ class Reader:
                 self.error((*path, key, at), "wrong-type", f"{key!r} must hold strings, not {_kind(item)}.")
         return [item for item in items if isinstance(item, str)]
 
-    def number(self, node: Mapping[str, Json], key: str, path: Path) -> float | None:
-        """A field that is a number from 0."""
+    def number(self, node: Mapping[str, Json], key: str, path: Path, *, whole: bool = False) -> float | None:
+        """A field that is a number from 0. whole: without a fraction."""
         value = node.get(key)
         if isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)?", value):
             value = float(value)
-        if value is None or (isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e9):
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if value is None or (is_number and 0 <= value < 1e9 and not (whole and value % 1)):
             return value
-        self.error((*path, key), "wrong-type", f"{key!r} must be a number from 0, not {value!r}.")
+        hint = "Write it without a fraction." if is_number and value % 1 > 0 else ""
+        self.error((*path, key), "wrong-type", f"{key!r} must be a number from 0, not {value!r}.", hint)
         return None
 
 

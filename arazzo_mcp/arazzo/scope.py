@@ -88,11 +88,16 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """Inputs and outputs of a workflow that has ended in this run, and its completed steps that others await."""
+    """Inputs and outputs of a workflow that has ended in this run, and its completed steps that others await.
+
+    unfinished: it failed, is still under way, or went over to another workflow that has not ended yet, so that what
+    depends on it cannot begin.
+    """
 
     inputs: dict[str, Json]
     outputs: dict[str, Json]
     completed: tuple[str, ...] = ()
+    unfinished: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ Nothing here decides anything; the methods only make one state from another.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import TypeAdapter
 
@@ -15,15 +15,19 @@ from arazzo_mcp.arazzo.scope import Ended, Json
 
 Remote = Literal["cancelled", "cancel_requested", "already_completed", "failed", "unsupported", "nothing_started"]
 
+THEN: Final = "\n"
+"""Between the steps of `back`: ids of steps hold blanks and slashes, but no line breaks."""
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:
     """One workflow in progress.
 
     retries: retries taken, by `step/action`; laps: paced jumps, by target step; back: the steps to
-    repeat after the present one, joined by `/` (retries that go somewhere else first); returns: what the caller does
+    repeat after the present one, joined by THEN (retries that go somewhere else first); returns: what the caller does
     when this frame ends; completed: its steps that have succeeded and that others await; left: the seconds that it has
-    left, where the step that called it has a timeout.
+    left, where the step that called it has a timeout; instead_of: the workflows whose place it has taken, which end
+    when it ends.
     """
 
     workflow: str
@@ -36,6 +40,7 @@ class Frame:
     returns: Literal["step", "retry"] = "step"
     completed: tuple[str, ...] = ()
     left: float | None = None
+    instead_of: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,10 @@ class State:
     def step(self) -> str:
         """The present step as a path of step ids through sub-workflows, empty before the start."""
         return "/".join(frame.step for frame in self.frames)
+
+    def has_completed(self, workflow: str) -> bool:
+        """Whether a workflow has ended without a failure, so that another one that depends on it may begin."""
+        return workflow in self.ended and not self.ended[workflow].unfinished
 
     def with_frame(self, frame: Frame) -> State:
         """With another present frame."""

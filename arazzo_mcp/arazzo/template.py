@@ -132,6 +132,8 @@ def compile_text(text: str, names: Names) -> Literal | Expression | Text:
 def _is_whole(expression: Expression, names: Names) -> bool:
     """`$inputs.a and $inputs.b` and `$inputs.a/$inputs.b` parse by their first root, but are texts: after a declared
     name stands a path, a pointer or nothing; any other name holds no blanks."""
+    if expression.names[:1] == ("header",) and "$" not in expression.text[1:]:
+        return True  # a token holds more than the names of which texts are made
     end = bare_end(expression.text, 0, names)
     if end is None:
         return not re.search(r"\s", expression.names[-1] if expression.names else "")
