@@ -460,7 +460,7 @@ TEXTS: list[tuple[str, str, set[str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("text", "file", "names"), TEXTS, ids=lambda v: str(v)[:40])
+@pytest.mark.parametrize(("text", "file", "names"), TEXTS, ids=range(len(TEXTS)))
 def test_the_files_that_a_text_refers_to(text: str, file: str, names: set[str]) -> None:
     assert file_references(text, file) == names
 
