@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from arazzo_mcp.arazzo.comparison import compare, truthy
 from arazzo_mcp.arazzo.condition import (
     All,
     AnyOf,
@@ -16,11 +17,9 @@ from arazzo_mcp.arazzo.condition import (
     Constant,
     Not,
     Truth,
-    compare,
     holds,
     operands,
     parse_condition,
-    truthy,
 )
 from arazzo_mcp.arazzo.scope import ABSENT
 

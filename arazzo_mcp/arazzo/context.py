@@ -10,19 +10,19 @@ from dataclasses import dataclass
 
 from arazzo_mcp.arazzo.expression import Expression
 from arazzo_mcp.arazzo.inputs import plain_schema
+from arazzo_mcp.arazzo.kind import mistake
 from arazzo_mcp.arazzo.model import WorkflowId
 from arazzo_mcp.arazzo.quirks import bent
 from arazzo_mcp.arazzo.reader import Path, Reader, keys
 from arazzo_mcp.arazzo.scope import Json
 from arazzo_mcp.arazzo.template import (
-    SELECTORS,
     Literal,
     Names,
     Selected,
     Template,
     Text,
+    compile_query_text,
     compile_template,
-    compile_text,
     expressions_of,
     leaves,
 )
@@ -77,9 +77,11 @@ class Context:
             self.check(expression, path)
         if _bare_inside(template):
             self.reader.tolerate(path, "bare-expression", repr(value)[:80])
-        for kind in {leaf.kind for leaf in leaves(template) if isinstance(leaf, Selected)} - SELECTORS.keys():
-            hint = did_you_mean(kind, SELECTORS)
-            self.reader.error(path, "selector-type", f"selectors of type {kind!r} are not served.", hint)
+        for leaf in leaves(template):
+            if isinstance(leaf, Selected):
+                text = str(leaf.selector.value) if isinstance(leaf.selector, Literal) else None
+                if problem := mistake(text, leaf.kind, "selectors"):
+                    self.reader.error(path, *problem)
         return template
 
     def check(self, expression: Expression, path: Path, *, in_condition: bool = False) -> None:
@@ -118,12 +120,12 @@ class Context:
 
     def condition_text(self, text: str, path: Path) -> Literal | Text:
         """A regex or jsonpath condition, in which expressions may stand in braces."""
-        compiled = compile_text(text, self.names)
+        compiled = compile_query_text(text, self.names)
         for expression in expressions_of(compiled):
             self.check(expression, path)
         if _bare_inside(compiled):
             self.reader.tolerate(path, "bare-expression", repr(text)[:80])
-        return Text((compiled,)) if isinstance(compiled, Expression) else compiled
+        return compiled
 
 
 def context_of(
@@ -150,7 +152,8 @@ def _declared(name: str, known: frozenset[str]) -> bool:
 
 def _bare_inside(template: Template) -> bool:
     """Whether a text holds an expression that stood there without braces."""
-    texts = (leaf for leaf in leaves(template) if isinstance(leaf, Text))
+    inner = (leaf.selector if isinstance(leaf, Selected) else leaf for leaf in leaves(template))
+    texts = (leaf for leaf in inner if isinstance(leaf, Text))
     return any(isinstance(part, Expression) and part.bare for text in texts for part in text.parts)
 
 

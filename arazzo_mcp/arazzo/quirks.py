@@ -53,6 +53,21 @@ TOLERANCES: Final[dict[str, Tolerance]] = {
     "double-quotes": Tolerance(
         "a string in a simple condition stands in single quotes", "double quotes are read as quotes"
     ),
+    # hand-written only; condition.py
+    "word-operators": Tolerance("the logical operators are `&&`, `||` and `!`", "read as `and`, `or` and `not` mean"),
+    # hand-written only; condition.py
+    "single-equals": Tolerance("equality is `==`", "read as `==`"),
+    # hand-written only; condition.py
+    "javascript-equals": Tolerance("equality is `==` and `!=`", "read as these"),
+    # hand-written only; condition.py
+    "contains": Tolerance(
+        "there is no operator `contains` or `in`",
+        "holds where a list has an equal item, an object such a member, a text such a part",
+    ),
+    # hand-written only; length.py
+    "length-in-condition": Tolerance(
+        "an expression names a value, and nothing measures it", "read as how many elements, members or characters"
+    ),
     # hand-written only; parse.py
     "object-for-list": Tolerance("this field is a list", "read as a list of one"),
     # 51 actions; parse.py
