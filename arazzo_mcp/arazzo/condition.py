@@ -152,7 +152,7 @@ class _Parser(Generic[Operand]):
         token = self.token.match(self.text, self.at)
         if token and not token["operator"]:
             self.at = token.end()
-            return Constant(_constant(token))
+            return self._embedded(token) or Constant(_constant(token))
         if self.used is not None and (several := _LIST.match(self.text, self.at)):
             self.at = several.end()
             return Constant(self._items(several[1]))
@@ -162,6 +162,12 @@ class _Parser(Generic[Operand]):
             raise self._error("expected a value")
         operand, self.at = found
         return operand
+
+    def _embedded(self, token: re.Match[str]) -> Operand | None:
+        """`'{$inputs.x}'`: a string that is one expression in braces is its value."""
+        inner = token["string"][1:-1] if token["string"] else ""
+        found = self.read_operand(inner, 0) if inner.startswith("{$") else None
+        return found[0] if found and found[1] == len(inner) else None
 
     def _items(self, text: str) -> list[Json]:
         """`[200, 'x']`, which stands after `in` alone."""

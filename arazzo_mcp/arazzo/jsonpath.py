@@ -24,6 +24,10 @@ from arazzo_mcp.arazzo.scope import Json
 RFC: Final = "rfc9535"
 GOESSNER: Final = "draft-goessner-dispatch-jsonpath-00"
 
+_QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
+_SEARCH_SECONDS: Final = 0.05
+"""What one of the many searches of a filter may take; the first that takes longer ends the query."""
+
 Location = tuple[int | str, ...]
 """Where a node stands: names and indices from the root on."""
 
@@ -32,11 +36,13 @@ Node = tuple[Location, Json]
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A compiled query. `singular` where it names one place at most; `nodes` are all that it selects in a value."""
+    """A compiled query. `singular` where it names one place at most; `nodes` are all that it selects in a value;
+    `costly` where its work can exceed the value's size by far."""
 
     text: str
     singular: bool
     run: Callable[[Json], list[Node]]
+    costly: bool
 
     def nodes(self, value: Json) -> list[Node]:
         """Every node that is selected, in order.
@@ -45,7 +51,7 @@ class Query:
             SelectorError: the value is nested too deeply, or the work does not end.
         """
         try:
-            with bounded():
+            with bounded(needed=self.costly):
                 return self.run(value)
         except (JSONPathError, RecursionError, pattern.PatternTimeout) as error:
             raise SelectorError(str(error)) from None
@@ -67,6 +73,13 @@ def _compiled(text: str, version: str) -> Query:
     return _VERSIONS[version](text)
 
 
+def _costly(text: str) -> bool:
+    """Whether nodes may be visited again and again: descents within descents, unions, and filters that look beyond the
+    members of what they are applied to."""
+    plain, question, inner = _QUOTED.sub("", text).partition("?")
+    return bool(plain.count("..") > 1 or "," in plain or (question and re.search(r"\.\.|[*?$:,]", inner)))
+
+
 # --- RFC 9535
 
 
@@ -83,7 +96,7 @@ class _Timed(FilterFunction):
         if not isinstance(text, str) or not isinstance(iregexp, str) or not is_iregexp(iregexp):
             return False
         try:
-            return pattern.found(_mapped(iregexp), text, whole=self._whole)
+            return pattern.found(_mapped(iregexp), text, whole=self._whole, seconds=_SEARCH_SECONDS)
         except pattern.PatternError:
             return False
 
@@ -109,12 +122,16 @@ def _rfc(text: str) -> Query:
         query = _ENVIRONMENT.compile(text)
     except (JSONPathError, RecursionError, re.error) as error:
         raise SelectorSyntaxError(str(error)) from None
-    return Query(text, query.singular_query(), lambda value: [(n.location, n.value) for n in query.finditer(value)])
+    return Query(
+        text,
+        query.singular_query(),
+        lambda value: [(n.location, n.value) for n in query.finditer(value)],
+        _costly(text),
+    )
 
 
 # --- the draft before it
 
-_QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
 _LAST = re.compile(r"\[\(\s*@\.length\s*-\s*(\d{1,6})\s*\)\]")
 _OF_THE_LIBRARY = re.compile(r"`|=~")
 _MOST_CHARACTERS: Final = 2_000
@@ -132,7 +149,7 @@ def _goessner(text: str) -> Query:
     except (exceptions.JSONPathError, RecursionError, ValueError, TypeError, AttributeError) as error:
         raise SelectorSyntaxError(str(error)) from None
     singular = not re.search(r"\*|\.\.|[?,:]", _QUOTED.sub("", text))
-    return Query(text, singular, lambda value: _goessner_nodes(query, value))
+    return Query(text, singular, lambda value: _goessner_nodes(query, value), _costly(text))
 
 
 def _goessner_nodes(query: Any, value: Json) -> list[Node]:

@@ -25,8 +25,8 @@ class PatternError(ValueError):
 class PatternTimeout(ValueError):
     """A pattern took longer than it may."""
 
-    def __init__(self) -> None:
-        super().__init__(f"the pattern took longer than {REGEX_SECONDS} s")
+    def __init__(self, seconds: float = REGEX_SECONDS) -> None:
+        super().__init__(f"the pattern took longer than {seconds} s")
 
 
 @lru_cache(maxsize=1024)
@@ -44,7 +44,7 @@ def compiled(pattern: str, flags: int = 0) -> regex.Pattern[str]:
         raise PatternError(f"not a regular expression: {error}") from None
 
 
-def found(pattern: str, text: str, *, whole: bool = False) -> bool:
+def found(pattern: str, text: str, *, whole: bool = False, seconds: float = REGEX_SECONDS) -> bool:
     """Whether a pattern is found in a text, anywhere, or as a `whole`.
 
     Raises:
@@ -53,9 +53,9 @@ def found(pattern: str, text: str, *, whole: bool = False) -> bool:
     """
     look = compiled(pattern).fullmatch if whole else compiled(pattern).search
     try:
-        return look(text, timeout=REGEX_SECONDS, concurrent=True) is not None
+        return look(text, timeout=seconds, concurrent=True) is not None
     except TimeoutError:
-        raise PatternTimeout from None
+        raise PatternTimeout(seconds) from None
 
 
 class Pattern:

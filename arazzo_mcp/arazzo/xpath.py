@@ -26,7 +26,7 @@ import regex
 from arazzo_mcp.arazzo.pattern import Pattern, PatternError, PatternTimeout
 from arazzo_mcp.arazzo.query import SelectorError, SelectorSyntaxError, bounded
 from arazzo_mcp.arazzo.scope import ABSENT, Json, Value
-from arazzo_mcp.arazzo.xml import Tree, XmlError, content, parse_xml
+from arazzo_mcp.arazzo.xml import XmlError, content, parse_xml
 
 VERSIONS: Final = ("xpath-31", "xpath-30", "xpath-20", "xpath-10")
 
@@ -40,6 +40,9 @@ _FORBIDDEN: Final = frozenset(
 )  # fmt: skip
 _MATCHING: Final = ("matches", "replace", "tokenize")
 _PREFIX = re.compile(r"([A-Za-z_][\w.\-]*):(?=[A-Za-z_*])")
+_LOOPS = re.compile(
+    r"(?<![\w@/:$-])(?:for|some|every|let|to)(?![\w-])|!(?!=)|descendant|following|preceding|ancestor|=>"
+)
 _MOST_CHARACTERS: Final = 10_000
 _MOST_WORK_OF_READING: Final = 300_000  # constant parts are evaluated while a query is read
 _MOST_ITEMS: Final = 100_000
@@ -87,31 +90,45 @@ def nodes(value: Json, text: str, version: str) -> list[Any]:
 def _evaluated(value: Json, text: str, version: str, read: Callable[[Any, list[Any]], Any]) -> Any:
     from elementpath import ElementPathError, XPathContext
 
-    tree = _tree(value)
-    token = _compiled(text, version, tuple(tree.namespaces.items()))
+    namespaces, document = _document(value)
+    token = _compiled(text, version, namespaces)
     try:
-        with bounded():
-            return read(token, list(token.select(XPathContext(_document(tree)))))
+        with bounded(needed=_costly(text)):
+            return read(token, list(token.select(XPathContext(document))))
     except (ElementPathError, PatternTimeout, RecursionError, ArithmeticError, MemoryError) as error:
         raise SelectorError(str(error)) from None
     except (TypeError, ValueError, LookupError, AttributeError) as error:
         raise error if isinstance(error, SelectorError) else SelectorError(str(error)) from None
 
 
-def _document(tree: Tree) -> Any:
-    """With the document node above the root: `/a` is the root element a."""
-    from xml.etree.ElementTree import ElementTree
+@lru_cache(maxsize=1024)
+def _costly(text: str) -> bool:
+    """Whether nodes may be visited again and again: loops, descents within descents, and predicates that look beyond
+    what stands below them."""
+    plain = re.sub(r"'[^']*'|\"[^\"]*\"", "", text)
+    return bool(
+        _LOOPS.search(plain) or plain.count("//") > 1 or re.search(r"\.\.|[\[(,=<>]\s*/", plain.partition("[")[2])
+    )
 
-    return ElementTree(tree.root)
 
-
-def _tree(value: Json) -> Tree:
+def _document(value: Json) -> tuple[Namespaces, Any]:
     if not isinstance(value, str):
         raise SelectorError("XPath is applied to a text in XML, and this is JSON")
     try:
-        return parse_xml(value)
+        return _parsed(value)
     except XmlError as error:
         raise SelectorError(f"the text is no XML: {error}") from None
+
+
+@lru_cache(maxsize=2)
+def _parsed(text: str) -> tuple[Namespaces, Any]:
+    """The namespaces and the tree of nodes, with the document above the root: `/a` is the root element a."""
+    from xml.etree.ElementTree import ElementTree
+
+    from elementpath import get_node_tree
+
+    tree = parse_xml(text)
+    return tuple(tree.namespaces.items()), get_node_tree(ElementTree(tree.root))
 
 
 def _plain(item: Any) -> Json:
