@@ -44,7 +44,7 @@ class Language:
 
 def _check_pointer(text: str) -> None:
     if not re.fullmatch(r"(?:/(?:[^/~]|~[01])*)*", text):
-        raise SelectorSyntaxError("not a JSON pointer: it is empty, or every part of it begins with '/'")
+        raise SelectorSyntaxError("every part of one begins with '/'")
 
 
 def _xpath_literal(text: str) -> str:
@@ -76,6 +76,8 @@ LANGUAGES: Final[dict[Kind, Language]] = {
 DEFAULTS: Final = {kind.type: kind.version for kind in (JSONPATH, XPATH, POINTER)}
 """The version that a type alone stands for."""
 
+_NAMES: Final = {"jsonpath": "JSONPath", "xpath": "XPath", "jsonpointer": "JSON pointer"}
+
 
 def kind_of(value: Json) -> Kind:
     """The kind that a `type` or `targetSelectorType` names: a string, or an Expression Type Object."""
@@ -106,5 +108,5 @@ def mistake(text: str | None, kind: Kind, what: str) -> tuple[str, str, str] | N
     try:
         LANGUAGES[kind].check(text)
     except SelectorSyntaxError as error:
-        return "selector-syntax", f"{text!r} is no {kind.type}: {error}.", ""
+        return "selector-syntax", f"{text!r} is no {_NAMES[kind.type]}: {error}.", ""
     return None

@@ -46,7 +46,7 @@ _LOOPS = re.compile(
 _MOST_CHARACTERS: Final = 10_000
 _MOST_WORK_OF_READING: Final = 300_000  # constant parts are evaluated while a query is read
 _MOST_ITEMS: Final = 100_000
-_STANDARD: Final = frozenset({"xml", "xs", "fn", "math", "map", "array", "err", "xlink", "xsi"})
+_STANDARD: Final = frozenset({"xml", "xs", "fn", "math", "map", "array", "err"})
 
 Namespaces = tuple[tuple[str, str], ...]
 
