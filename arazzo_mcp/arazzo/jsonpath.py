@@ -57,17 +57,13 @@ class Query:
             raise SelectorError(str(error)) from None
 
 
+@lru_cache(maxsize=4096)
 def compile_query(text: str, version: str = RFC) -> Query:
     """A query of a version.
 
     Raises:
         SelectorSyntaxError: the text is none.
     """
-    return _compiled(text.strip(), version)
-
-
-@lru_cache(maxsize=4096)
-def _compiled(text: str, version: str) -> Query:
     if not text.startswith("$"):
         raise SelectorSyntaxError("it does not begin with '$'")
     return _VERSIONS[version](text)

@@ -47,6 +47,11 @@ def _check_pointer(text: str) -> None:
         raise SelectorSyntaxError("every part of one begins with '/'")
 
 
+def _check_jsonpath(text: str, version: str) -> None:
+    """Blanks around a query are none of it: the texts of YAML end with line breaks."""
+    jsonpath.compile_query(text.strip(), version)
+
+
 def _xpath_literal(text: str) -> str:
     """XPath 1.0 has no way to write both quotes; later versions double them."""
     quote = "'" if '"' in text and "'" not in text else '"'
@@ -61,7 +66,7 @@ LANGUAGES: Final[dict[Kind, Language]] = {
     POINTER: Language(_check_pointer, point, str),
     **{
         Kind("jsonpath", version): Language(
-            partial(jsonpath.compile_query, version=version), partial(pick, version=version), json.dumps
+            partial(_check_jsonpath, version=version), partial(pick, version=version), json.dumps
         )
         for version in (jsonpath.RFC, jsonpath.GOESSNER)
     },

@@ -6,6 +6,7 @@ compiled when a document is read, which is when a mistake in them is found.
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import Any, Final
 
@@ -16,6 +17,9 @@ REGEX_SECONDS: Final = 0.25
 
 MOST_CHARACTERS: Final = 10_000
 """A longer pattern is none that a person has written."""
+
+
+_MOST_REPEATS: Final = 1_000_000
 
 
 class PatternError(ValueError):
@@ -38,10 +42,31 @@ def compiled(pattern: str, flags: int = 0) -> regex.Pattern[str]:
     """
     if len(pattern) > MOST_CHARACTERS:
         raise PatternError(f"not a regular expression: longer than {MOST_CHARACTERS} characters")
+    if _repeats(pattern) > _MOST_REPEATS:
+        raise PatternError(f"not a regular expression: repeats within repeats more than {_MOST_REPEATS} times")
     try:
         return regex.compile(pattern, flags)
     except (regex.error, RecursionError, OverflowError, MemoryError, ValueError) as error:
         raise PatternError(f"not a regular expression: {error}") from None
+
+
+_PART = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]|\{(\d{1,9})(?:,\d*)?\}|.", re.DOTALL)
+
+
+def _repeats(pattern: str) -> int:
+    """How often the most repeated part of a pattern must stand there: the library writes `(a{999}){999}` out."""
+    around, most, last = [1], 1, 1
+    for part in _PART.finditer(pattern):
+        if part[0] == "(":
+            around.append(1)
+            last = 1
+        elif part[0] == ")" and len(around) > 1:
+            last = around.pop()
+        else:
+            last = last * max(int(part[1]), 1) if part[1] else 1
+        around[-1] = max(around[-1], last)
+        most = max(most, last)
+    return most
 
 
 def found(pattern: str, text: str, *, whole: bool = False, seconds: float = REGEX_SECONDS) -> bool:

@@ -12,12 +12,12 @@ break the document around it. The content type says which language it is, and wh
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from collections.abc import Callable
 from typing import Final
 from urllib.parse import quote_plus
-from xml.sax.saxutils import escape
 
 from arazzo_mcp.arazzo.expression import evaluate
 from arazzo_mcp.arazzo.scope import ABSENT, Json, Scope, as_text
@@ -82,8 +82,8 @@ def _into_xml(written: str, value: Json, _following: str) -> str:
     if written.rfind("<![CDATA[") > written.rfind("]]>"):
         return written + text.replace("]]>", "]]]]><![CDATA[>")
     if written.rfind("<") > written.rfind(">"):
-        return written + escape(text, {'"': "&quot;", "'": "&apos;"})
-    return written + (text if _is_elements(text) else escape(text))
+        return written + html.escape(text)
+    return written + (text if _is_elements(text) else html.escape(text, quote=False))
 
 
 def _is_elements(text: str) -> bool:

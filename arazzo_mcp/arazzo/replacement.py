@@ -68,7 +68,7 @@ def _at_pointer(payload: Json, target: str, _version: str, value: Json) -> Json:
 
 def _at_query(payload: Json, target: str, version: str, value: Json) -> Json:
     """Inner places first, so that a place within another that is replaced is not missed."""
-    places = [place for place, _ in jsonpath.compile_query(target, version).nodes(payload)]
+    places = [place for place, _ in jsonpath.compile_query(target.strip(), version).nodes(payload)]
     if not places:
         raise SelectorError("nothing is selected")
     changed = deepcopy(payload)

@@ -82,7 +82,7 @@ def pick(value: Json, text: str, version: str = RFC) -> Value:
         SelectorSyntaxError: the text is no query.
         SelectorError: the value cannot be queried.
     """
-    query = compile_query(text, version)
+    query = compile_query(text.strip(), version)
     found = [value for _, value in query.nodes(value)]
     return found if not query.singular else found[0] if found else ABSENT
 
