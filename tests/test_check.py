@@ -156,7 +156,7 @@ ESSENTIALS: dict[str, Any] = {
         "result": {
             "required": ["ruleId", "ruleIndex", "level", "message", "locations", "partialFingerprints"],
             "properties": {
-                "level": {"enum": ["error", "warning"]},
+                "level": {"enum": ["error", "warning", "note"]},
                 "message": {"$ref": "#/$defs/text"},
                 "locations": {"minItems": 1, "items": {"$ref": "#/$defs/location"}},
                 "partialFingerprints": {"additionalProperties": {"type": "string"}, "minProperties": 1},

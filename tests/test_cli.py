@@ -57,7 +57,9 @@ def test_check_is_clean_on_what_ships() -> None:
 
 
 def test_check_says_file_and_line_and_exits_with_1(tmp_path: Path) -> None:
-    (tmp_path / "a.arazzo.yaml").write_text("arazzo: 1.0.1\nworkflows:\n- workflowId: a\n  steps:\n  - stepId: b\n")
+    head = "arazzo: 1.0.1\ninfo: {title: t, version: '1'}\nsourceDescriptions: [{name: a, url: a.yaml}]\n"
+    (tmp_path / "a.yaml").write_text("openapi: 3.1.0\n")
+    (tmp_path / "a.arazzo.yaml").write_text(f"{head}workflows:\n- workflowId: a\n  steps:\n  - stepId: b\n")
     (tmp_path / "b.arazzo.yaml").write_text("arazzo: 1.0.1\nworkflows: [\n")
     done = ran("check", tmp_path)
     assert done.returncode == 1
@@ -96,14 +98,16 @@ def test_check_says_what_each_workflow_calls_and_needs() -> None:
 
 
 def test_check_as_sarif_and_for_github(tmp_path: Path) -> None:
-    (tmp_path / "a.arazzo.yaml").write_text("arazzo: 1.0.1\nworkflows:\n- workflowId: a\n  steps:\n  - stepId: b\n")
+    head = "arazzo: 1.0.1\ninfo: {title: t, version: '1'}\nsourceDescriptions: [{name: a, url: a.yaml}]\n"
+    (tmp_path / "a.yaml").write_text("openapi: 3.1.0\n")
+    (tmp_path / "a.arazzo.yaml").write_text(f"{head}workflows:\n- workflowId: a\n  steps:\n  - stepId: b\n")
     done = ran("check", tmp_path, "--format", "sarif")
     (run,) = json.loads(done.stdout)["runs"]
     assert done.returncode == run["invocations"][0]["exitCode"] == 1
     assert [result["ruleId"] for result in run["results"]] == ["step-call"]
     annotated = ran("check", tmp_path, "--format", "github")
     assert annotated.returncode == 1
-    assert "a.arazzo.yaml,line=5,col=5,title=arazzo-mcp step-call::the step calls nothing." in annotated.stdout
+    assert "a.arazzo.yaml,line=7,col=5,title=arazzo-mcp step-call::the step calls nothing." in annotated.stdout
 
 
 def test_check_explains_a_code() -> None:
@@ -165,7 +169,9 @@ def test_a_dry_run_as_json_and_what_it_says_of_missing_inputs() -> None:
 
 
 def test_check_as_json(tmp_path: Path) -> None:
-    (tmp_path / "a.arazzo.yaml").write_text("arazzo: 1.0.1\nworkflows:\n- workflowId: a\n  steps:\n  - stepId: b\n")
+    head = "arazzo: 1.0.1\ninfo: {title: t, version: '1'}\nsourceDescriptions: [{name: a, url: a.yaml}]\n"
+    (tmp_path / "a.yaml").write_text("openapi: 3.1.0\n")
+    (tmp_path / "a.arazzo.yaml").write_text(f"{head}workflows:\n- workflowId: a\n  steps:\n  - stepId: b\n")
     done = ran("check", tmp_path, WORKFLOWS, "--json")
     data: dict[str, Any] = json.loads(done.stdout)
     (finding,) = (f for f in data["findings"] if f["code"] == "step-call")

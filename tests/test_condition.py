@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from arazzo_mcp.arazzo.comparison import compare, truthy
 from arazzo_mcp.arazzo.condition import (
     All,
     AnyOf,
@@ -16,11 +17,9 @@ from arazzo_mcp.arazzo.condition import (
     Constant,
     Not,
     Truth,
-    compare,
     holds,
     operands,
     parse_condition,
-    truthy,
 )
 from arazzo_mcp.arazzo.scope import ABSENT
 
@@ -118,6 +117,38 @@ def test_a_syntax_error_says_where(text: str, where: str) -> None:
     assert str(error.value) == f"{where} in {text!r}"
 
 
+LOOSE_TREES: list[tuple[str, Condition[str], set[str]]] = [
+    ("a and b", All((A, B)), {"word-operators"}),
+    ("a OR b", AnyOf((A, B)), {"word-operators"}),
+    ("not a", Not(A), {"word-operators"}),
+    ("not (a or b) && c", All((Not(AnyOf((A, B))), C)), {"word-operators"}),
+    ("a = 1", _is("a", 1), {"single-equals"}),
+    ("a=1", _is("a", 1), {"single-equals"}),
+    ("a === 1", _is("a", 1), {"javascript-equals"}),
+    ("a !== 1", Comparison("a", "!=", Constant(1)), {"javascript-equals"}),
+    ("a <> 1", Comparison("a", "!=", Constant(1)), {"javascript-equals"}),
+    ("a contains 'x'", Comparison("a", "contains", Constant("x")), {"contains"}),
+    ("'x' in a", Comparison("a", "contains", Constant("x")), {"contains"}),
+    ("a in [200, 'x', null]", Comparison(Constant([200, "x", None]), "contains", "a"), {"contains"}),
+    ("a in [1] and b = 2", All((Comparison(Constant([1]), "contains", "a"), _is("b", 2))),
+     {"contains", "word-operators", "single-equals"}),
+    ("a == 1", _is("a", 1), set()),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "tree", "codes"), LOOSE_TREES, ids=[row[0] for row in LOOSE_TREES])
+def test_the_operators_of_other_languages(text: str, tree: Condition[str], codes: set[str]) -> None:
+    used: set[str] = set()
+    assert parse_condition(text, _read, used) == tree
+    assert used == codes
+
+
+@pytest.mark.parametrize("text", ["a b", "a == ", "a & b", "a in", "a in [1", "a in [b]", "a in [1 2]", "a not b"])
+def test_what_no_language_reads_stays_a_syntax_error(text: str) -> None:
+    with pytest.raises(ConditionSyntaxError):
+        parse_condition(text, _read, set())
+
+
 @pytest.mark.parametrize("text", ["(" * 5000 + "a" + ")" * 5000, "!" * 5000 + "a", "a == " + "1" * 5000])
 def test_an_endless_condition_is_a_syntax_error(text: str) -> None:
     with pytest.raises(ConditionSyntaxError):
@@ -154,6 +185,14 @@ BOTH = [
     (False, "==", 0, False),
     (True, "==", "true", False),
     (True, "<", 2, False),
+    # contains
+    ([1, "x"], "contains", "x", True),
+    ([1], "contains", 2, False),
+    ({"a": 1}, "contains", "a", True),
+    ("text", "contains", "ex", True),
+    ("text", "contains", 1, False),
+    (None, "contains", None, False),
+    (5, "contains", 5, False),
     # structures
     ([1], "==", [1], True),
     ({"a": 1}, "==", {"a": 1}, True),
@@ -190,6 +229,9 @@ LOOSE = [
     ("5x", ">", 4, False),
     ("0x10", "==", 16, False),
     ("", "<", 1, False),
+    (["X"], "contains", "x", True),
+    ("TEXT", "contains", "ex", True),
+    ([200], "contains", "200", True),
 ]
 
 EXACT = [
@@ -202,6 +244,8 @@ EXACT = [
     ("5", "!=", 5, True),
     ("10", ">", 9, False),
     ("10", ">", "9", False),
+    (["X"], "contains", "x", False),
+    ("TEXT", "contains", "ex", False),
 ]
 
 

@@ -367,7 +367,7 @@ def test_findings_stand_at_their_field(opened: Opened, tmp_path: Path) -> None:
     library = opened([flow(step, second)])
     lines = (tmp_path / "main.arazzo.yaml").read_text().splitlines()
     at = {f.code: lines[f.where.line - 1][f.where.column - 1 :] for f in library.findings}
-    assert at == {"lenient-status": "$statusCode == 200", "undeclared-body": "payload: {}"}
+    assert at == {"lenient-status": "$statusCode == 200", "undeclared-body": "requestBody:"}
 
 
 # --- servers
@@ -536,7 +536,7 @@ def test_a_server_variable_on_the_command_line(opened: Opened, tmp_path: Path) -
         return subprocess.run(line, capture_output=True, text=True, check=False, timeout=60)
 
     assert "--server-variable api.account=VALUE" in check().stdout
-    assert "1 workflows served, 0 errors, 0 warnings" in check("--server-variable", "api.account=acme").stdout
+    assert "1 workflow served, 0 errors, 0 warnings" in check("--server-variable", "api.account=acme").stdout
     unknown = check("--server-variable", "apo.account=acme")
     assert unknown.returncode == 2
     assert "no document has a source of that name. Did you mean 'api'?" in unknown.stderr

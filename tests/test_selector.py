@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from arazzo_mcp.arazzo.jsonpath import GOESSNER, RFC, compile_query
+from arazzo_mcp.arazzo.query import SelectorError, SelectorSyntaxError
 from arazzo_mcp.arazzo.scope import ABSENT
-from arazzo_mcp.arazzo.selector import SelectorSyntaxError, compile_jsonpath
+from arazzo_mcp.arazzo.selector import compile_jsonpath, pick
 
 PETS = {"pets": [{"id": 1, "name": "rex", "price": 5}, {"id": 2, "name": "tom", "price": 15}], "status": "done"}
 
@@ -142,3 +144,77 @@ def test_a_value_that_is_nested_too_deeply_selects_nothing() -> None:
     for _ in range(5000):
         value = [value]
     assert compile_jsonpath("$..nope").passes(value) is False
+
+
+BOOKS = {"store": {"book": [{"price": 8, "c": "x"}, {"price": 12}, {"price": 9}], "bike": {"price": 20}}}
+
+PICKS: list[tuple[str, str, Any]] = [
+    (RFC, "$.store.bike.price", 20),
+    (RFC, "$.store.nope", ABSENT),
+    (RFC, "$.store.book[-1].price", 9),
+    (RFC, "$.store.book[*].price", [8, 12, 9]),
+    (RFC, "$.store.book[?@.price > 100]", []),
+    (RFC, " $.store.bike ", {"price": 20}),
+    (GOESSNER, "$.store.bike.price", 20),
+    (GOESSNER, "$.store.nope", ABSENT),
+    (GOESSNER, "$", BOOKS),
+    (GOESSNER, "$['store']['bike']['price']", 20),
+    (GOESSNER, "$.store.book[(@.length-1)].price", 9),
+    (GOESSNER, "$..book[( @.length - 2 )].price", [12]),
+    (GOESSNER, "$.store.book[0,1].price", [8, 12]),
+    (GOESSNER, "$.store.book[:2].price", [8, 12]),
+    (GOESSNER, "$.store.book[?(@.price < 10)].price", [8, 9]),
+    (GOESSNER, "$.store.book[?(@.c == 'x')].price", [8]),
+    (GOESSNER, "$.store.book[?(@.c)].price", [8]),
+    (GOESSNER, "$.store.book[?(@.price > 100)]", []),
+]
+
+
+@pytest.mark.parametrize(("version", "text", "picked"), PICKS, ids=[f"{row[0][:5]} {row[1]}" for row in PICKS])
+def test_what_a_jsonpath_picks(version: str, text: str, picked: Any) -> None:
+    assert pick(BOOKS, text, version) == picked
+
+
+@pytest.mark.parametrize("version", [RFC, GOESSNER])
+def test_where_the_nodes_stand(version: str) -> None:
+    nodes = compile_query("$.store.book[?(@.price < 10)].price", version).nodes(BOOKS)
+    assert nodes == [(("store", "book", 0, "price"), 8), (("store", "book", 2, "price"), 9)]
+
+
+@pytest.mark.parametrize("text", ["", "store", "$.a[", "$.a[?(@.b =~ /(a+)+$/)]", "$.`len`", "$" + ".a" * 2000, "@.a"])
+def test_no_jsonpath_of_the_draft(text: str) -> None:
+    with pytest.raises(SelectorSyntaxError):
+        compile_query(text, GOESSNER)
+
+
+@pytest.mark.parametrize("version", [RFC, GOESSNER])
+@pytest.mark.parametrize("text", ["$..*..*..*", "$..[*,*,*][*,*,*]..[*,*,*][*,*,*]..[*,*,*]", "$..*[?(@..*..*)]..*"])
+def test_a_query_that_explodes_is_stopped(text: str, version: str) -> None:
+    value = {"a": [{"b": [{"c": [1, 2, 3]} for _ in range(20)]} for _ in range(60)]}
+    try:
+        query = compile_query(text, version)
+    except SelectorSyntaxError:
+        assert version == GOESSNER
+        return
+    with pytest.raises(SelectorError, match="takes more than"):
+        query.nodes(value)
+
+
+@pytest.mark.parametrize("function", ["match(@, '(x+x+)+y')", "search(@, '(x+x+)+y')"])
+def test_a_pattern_in_a_filter_that_never_ends_is_stopped(function: str) -> None:
+    with pytest.raises(SelectorError, match="took longer"):
+        compile_query(f"$[?{function}]").nodes(["x" * 5000] * 1000)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "found"),
+    [
+        ("a.c", "abc", True),
+        ("a.c", "a\nc", False),
+        ("a[.]c", "abc", False),
+        (r"a\.c", "a.c", True),
+        ("(?i)A", "a", False),
+    ],
+)
+def test_an_iregexp_in_a_filter(pattern: str, text: str, found: bool) -> None:
+    assert bool(compile_query("$.t[?match(@, $.p)]").nodes({"t": [text], "p": pattern})) is found

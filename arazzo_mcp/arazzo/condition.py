@@ -1,8 +1,9 @@
-"""The grammar of conditions, and the only comparison in the package.
+"""The grammar of conditions.
 
 Arazzo 1.1.0, "Criterion Object": literals, operators and operands with grouping. One grammar serves two
 dialects: `simple` conditions, whose operands are runtime expressions and whose comparison of strings ignores
 case, and the boolean reading of a jsonpath condition, whose operands are paths and whose comparison is exact.
+What other languages write for an operator is read when it is asked for, after the letter has failed.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
-from arazzo_mcp.arazzo.scope import ABSENT, Json, Value
+from arazzo_mcp.arazzo.comparison import compare, number, truthy
+from arazzo_mcp.arazzo.scope import Json, Value
 
 Operand = TypeVar("Operand")
 
@@ -56,14 +58,30 @@ class AnyOf(Generic[Operand]):
 
 Condition = Comparison[Operand] | Truth[Operand] | Not[Operand] | All[Operand] | AnyOf[Operand]
 
-_TOKEN = re.compile(
-    r"\s*(?:(?P<operator>&&|\|\||==|!=|<=|>=|<|>|!|\(|\))"
+_VALUE = (
     r"|(?P<string>'(?:[^']|'')*'|\"(?:[^\"\\]|\\.)*\")"
     r"|(?P<number>-?\d{1,300}(?:\.\d{1,300})?(?:[eE][+-]?\d{1,4})?)(?![\w.])"
-    r"|(?P<word>true|false|null)\b)",
+    r"|(?P<word>true|false|null)\b)"
+)
+_TOKEN = re.compile(r"\s*(?:(?P<operator>&&|\|\||==|!=|<=|>=|<|>|!|\(|\))" + _VALUE, re.IGNORECASE)
+_LOOSE_TOKEN = re.compile(
+    r"\s*(?:(?P<operator>&&|\|\||={1,3}|!==?|<>|<=|>=|<|>|!|\(|\)|(?:and|or|not|contains|in)(?![\w.-]))" + _VALUE,
     re.IGNORECASE,
 )
-_NUMERIC = re.compile(r"\s*-?[0-9]{1,300}(\.[0-9]{1,300})?([eE][+-]?[0-9]{1,4})?\s*")
+_LIST = re.compile(r"\s*\[([^\[\]]*)\]")
+_SPELLINGS: Final[dict[str, tuple[str, str]]] = {
+    "and": ("&&", "word-operators"),
+    "or": ("||", "word-operators"),
+    "not": ("!", "word-operators"),
+    "=": ("==", "single-equals"),
+    "===": ("==", "javascript-equals"),
+    "!==": ("!=", "javascript-equals"),
+    "<>": ("!=", "javascript-equals"),
+    "contains": ("contains", "contains"),
+    "in": ("in", "contains"),
+}
+"""What other languages write for an operator, and the code of the tolerance."""
+_COMPARISONS: Final = ("==", "!=", "<=", ">=", "<", ">", "contains", "in")
 _MOST_NESTED: Final = 64
 _WORDS: dict[str, Json] = {"true": True, "false": False, "null": None}
 
@@ -71,20 +89,21 @@ ReadOperand = Callable[[str, int], tuple[Operand, int] | None]
 """Reads the operand that begins at an offset: (operand, end), or None where none begins."""
 
 
-def parse_condition(text: str, read_operand: ReadOperand[Operand]) -> Condition[Operand]:
-    """A condition as a tree.
+def parse_condition(text: str, read_operand: ReadOperand[Operand], used: set[str] | None = None) -> Condition[Operand]:
+    """A condition as a tree. With `used`, the operators of other languages are read too, and their codes put into it.
 
     Raises:
         ConditionSyntaxError: with the place at which the text stops making sense.
     """
-    return _Parser(text, read_operand).parse()
+    return _Parser(text, read_operand, used).parse()
 
 
 class _Parser(Generic[Operand]):
     """Recursive descent: or > and > not > comparison > operand."""
 
-    def __init__(self, text: str, read_operand: ReadOperand[Operand]) -> None:
-        self.text, self.at, self.read_operand, self.depth = text, 0, read_operand, 0
+    def __init__(self, text: str, read_operand: ReadOperand[Operand], used: set[str] | None) -> None:
+        self.text, self.at, self.read_operand, self.depth, self.used = text, 0, read_operand, 0, used
+        self.token = _TOKEN if used is None else _LOOSE_TOKEN
 
     def parse(self) -> Condition[Operand]:
         condition = self._either()
@@ -115,8 +134,11 @@ class _Parser(Generic[Operand]):
                 raise self._error("expected ')'")
             return inner
         left = self._operand()
-        operator = self._take("==", "!=", "<=", ">=", "<", ">")
-        return Comparison(left, operator, self._operand()) if operator else Truth(left)
+        operator = self._take(*_COMPARISONS)
+        if operator is None:
+            return Truth(left)
+        right = self._operand()
+        return Comparison(right, "contains", left) if operator == "in" else Comparison(left, operator, right)
 
     @contextmanager
     def _nested(self) -> Iterator[None]:
@@ -127,10 +149,13 @@ class _Parser(Generic[Operand]):
         self.depth -= 1
 
     def _operand(self) -> Constant | Operand:
-        token = _TOKEN.match(self.text, self.at)
+        token = self.token.match(self.text, self.at)
         if token and not token["operator"]:
             self.at = token.end()
-            return Constant(_constant(token))
+            return self._embedded(token) or Constant(_constant(token))
+        if self.used is not None and (several := _LIST.match(self.text, self.at)):
+            self.at = several.end()
+            return Constant(self._items(several[1]))
         start = self.at + len(self.text[self.at :]) - len(self.text[self.at :].lstrip())
         found = self.read_operand(self.text, start)
         if found is None:
@@ -138,12 +163,30 @@ class _Parser(Generic[Operand]):
         operand, self.at = found
         return operand
 
+    def _embedded(self, token: re.Match[str]) -> Operand | None:
+        """`'{$inputs.x}'`: a string that is one expression in braces is its value."""
+        inner = token["string"][1:-1] if token["string"] else ""
+        found = self.read_operand(inner, 0) if inner.startswith("{$") else None
+        return found[0] if found and found[1] == len(inner) else None
+
+    def _items(self, text: str) -> list[Json]:
+        """`[200, 'x']`, which stands after `in` alone."""
+        tokens = [_TOKEN.fullmatch(part.strip()) for part in text.split(",")]
+        if any(token is None or token["operator"] for token in tokens):
+            raise self._error("expected values")
+        return [_constant(token) for token in tokens if token]
+
     def _take(self, *operators: str) -> str | None:
-        token = _TOKEN.match(self.text, self.at)
-        if token and token["operator"] in operators:
-            self.at = token.end()
-            return token["operator"]
-        return None
+        token = self.token.match(self.text, self.at)
+        if token is None or not token["operator"]:
+            return None
+        operator, code = _SPELLINGS.get(token["operator"].lower(), (token["operator"], ""))
+        if operator not in operators:
+            return None
+        self.at = token.end()
+        if self.used is not None and code:
+            self.used.add(code)
+        return operator
 
     def _error(self, what: str) -> ConditionSyntaxError:
         rest = self.text[self.at :].strip()
@@ -155,7 +198,7 @@ def _constant(token: re.Match[str]) -> Json:
         quote, inner = token["string"][0], token["string"][1:-1]
         return inner.replace("''", "'") if quote == "'" else re.sub(r"\\(.)", r"\1", inner)
     if token["number"]:
-        return _number(token["number"])
+        return number(token["number"])
     return _WORDS[token["word"].lower()]
 
 
@@ -192,66 +235,3 @@ def operands(condition: Condition[Operand]) -> Iterator[Operand]:
 
 def _value(operand: Constant | Operand, look: Callable[[Operand], Value]) -> Value:
     return operand.value if isinstance(operand, Constant) else look(operand)
-
-
-def truthy(value: Value) -> bool:
-    """A condition that is a value alone: fails on false, null and nothing at all."""
-    return value is not ABSENT and value is not None and value is not False
-
-
-def compare(left: Value, operator: str, right: Value, *, loose: bool) -> bool:
-    """One comparison.
-
-    "String comparisons MUST be case-insensitive. Numeric strings SHOULD be coerced to numbers when compared
-    with numeric operators. `null` only equals itself." (Condition Evaluation). A value that is absent counts as null.
-    """
-    left, right = _plain(left), _plain(right)
-    if operator == "==":
-        return _equal(left, right, loose=loose)
-    if operator == "!=":
-        return not _equal(left, right, loose=loose)
-    return _ordered(left, operator, right, loose=loose)
-
-
-def _plain(value: Value) -> Json:
-    return None if value is ABSENT else value
-
-
-def _equal(left: Json, right: Json, *, loose: bool) -> bool:
-    if loose and isinstance(left, str) and isinstance(right, str):
-        return left.casefold() == right.casefold()
-    if loose and _is_number(left) is not _is_number(right):
-        left, right = _coerced(left), _coerced(right)
-    return isinstance(left, bool) is isinstance(right, bool) and bool(left == right)
-
-
-def _ordered(left: Json, operator: str, right: Json, *, loose: bool) -> bool:
-    if loose:
-        left, right = _coerced(left), _coerced(right)
-    if isinstance(left, str) and isinstance(right, str):
-        if loose:
-            left, right = left.casefold(), right.casefold()
-        return _ORDER[operator]((left > right) - (left < right))
-    if _is_number(left) and _is_number(right):
-        return _ORDER[operator]((left > right) - (left < right))
-    return False
-
-
-_ORDER: dict[str, Callable[[int], bool]] = {
-    "<": lambda sign: sign < 0,
-    "<=": lambda sign: sign <= 0,
-    ">": lambda sign: sign > 0,
-    ">=": lambda sign: sign >= 0,
-}
-
-
-def _is_number(value: Json) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _coerced(value: Json) -> Json:
-    return _number(value) if isinstance(value, str) and _NUMERIC.fullmatch(value) else value
-
-
-def _number(text: str) -> int | float:
-    return float(text) if re.search(r"[.eE]", text) else int(text)

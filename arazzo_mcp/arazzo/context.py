@@ -12,20 +12,20 @@ from typing import Final
 
 from arazzo_mcp.arazzo.expression import Expression
 from arazzo_mcp.arazzo.inputs import plain_schema
+from arazzo_mcp.arazzo.kind import mistake
 from arazzo_mcp.arazzo.model import WorkflowId
 from arazzo_mcp.arazzo.quirks import bent, is_odd
 from arazzo_mcp.arazzo.reader import Path, Reader, keys
 from arazzo_mcp.arazzo.scope import Json
 from arazzo_mcp.arazzo.template import (
     ROOTS,
-    SELECTORS,
     Literal,
     Names,
     Selected,
     Template,
     Text,
+    compile_query_text,
     compile_template,
-    compile_text,
     expressions_of,
     leaves,
     misspelt,
@@ -105,9 +105,10 @@ class Context:
             self.check(expression, path)
         if _bare_inside(leaf):
             self.reader.tolerate(path, "bare-expression", repr(_written(leaf))[:80])
-        if isinstance(leaf, Selected) and leaf.kind not in SELECTORS:
-            hint = did_you_mean(leaf.kind, SELECTORS)
-            self.reader.error(path, "selector-type", f"selectors of type {leaf.kind!r} are not served.", hint)
+        if isinstance(leaf, Selected):
+            text = str(leaf.selector.value) if isinstance(leaf.selector, Literal) else None
+            if problem := mistake(text, leaf.kind, "selectors"):
+                self.reader.error(path, *problem)
 
     def _check_written(self, leaf: Template, path: Path) -> None:
         """What looks like an expression and is none is sent as the text that it is, which is hardly what was meant."""
@@ -199,12 +200,12 @@ class Context:
 
     def condition_text(self, text: str, path: Path) -> Literal | Text:
         """A regex or jsonpath condition, in which expressions may stand in braces."""
-        compiled = compile_text(text, self.names)
+        compiled = compile_query_text(text, self.names)
         for expression in expressions_of(compiled):
             self.check(expression, path)
         if _bare_inside(compiled):
             self.reader.tolerate(path, "bare-expression", repr(text)[:80])
-        return Text((compiled,)) if isinstance(compiled, Expression) else compiled
+        return compiled
 
 
 def context_of(
@@ -243,7 +244,8 @@ def _declared(name: str, known: frozenset[str]) -> bool:
 
 def _bare_inside(template: Template) -> bool:
     """Whether a text holds an expression that stood there without braces."""
-    texts = (leaf for leaf in leaves(template) if isinstance(leaf, Text))
+    inner = (leaf.selector if isinstance(leaf, Selected) else leaf for leaf in leaves(template))
+    texts = (leaf for leaf in inner if isinstance(leaf, Text))
     return any(isinstance(part, Expression) and part.bare for text in texts for part in text.parts)
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from jsonpointer import EndOfList, JsonPointer, JsonPointerException
 
 from arazzo_mcp.arazzo.scope import ABSENT, Json, Scope, Value
+from arazzo_mcp.arazzo.xml import looks_like_xml, value_at
 
 _TOKEN = r"[A-Za-z0-9!#$%&'*+\-.^_`|~]+"
 _EXPRESSION = re.compile(
@@ -123,6 +124,8 @@ def point(document: Json, pointer: str) -> Value:
     """The value at an RFC 6901 pointer. A member name that holds dots or brackets is tried as written
     first, then as a path (`#/a.b`, `#/items[0]`)."""
     try:
+        if isinstance(document, str) and pointer and looks_like_xml(document):
+            return value_at(document, JsonPointer(pointer).parts)
         found = JsonPointer(pointer).resolve(document)
         return ABSENT if isinstance(found, EndOfList) else found
     except (JsonPointerException, TypeError):
@@ -130,7 +133,11 @@ def point(document: Json, pointer: str) -> Value:
 
 
 def dig(value: Json, path: str) -> Value:
-    """The value at a dotted path (`.name`, `[0]`, `.0`, `["odd name"]`)."""
+    """The value at a dotted path (`.name`, `[0]`, `.0`, `["odd name"]`). A text in XML is entered as its structure."""
+    if isinstance(value, str) and looks_like_xml(value):
+        return value_at(
+            value, [name or index.strip("'\"") for name, index in _PATH_PART.findall(path) if name or index]
+        )
     for name, index in _PATH_PART.findall(path):
         value = _member(value, name or index.strip("'\"")) if name or index else value
     return value

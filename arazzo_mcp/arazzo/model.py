@@ -13,6 +13,7 @@ from typing import Final
 
 from arazzo_mcp.arazzo.condition import Condition
 from arazzo_mcp.arazzo.expression import Expression
+from arazzo_mcp.arazzo.kind import Kind
 from arazzo_mcp.arazzo.scope import Json
 from arazzo_mcp.arazzo.template import Literal, Template, Text
 from arazzo_mcp.findings import Where
@@ -84,10 +85,11 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Replacement:
-    """Payload Replacement Object with a JSON pointer as its target."""
+    """Payload Replacement Object. `kind` is what its target is."""
 
-    target: str
+    target: Literal | Text
     value: Template
+    kind: Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,15 +121,16 @@ class RegexCriterion:
 
 
 @dataclass(frozen=True, slots=True)
-class JsonPathCriterion:
-    """A JSONPath query, or a boolean expression over paths, applied to the context."""
+class QueryCriterion:
+    """A JSONPath or XPath query, or a boolean expression over JSONPaths, applied to the context."""
 
     text: str
     context: Expression
     query: Literal | Text
+    kind: Kind
 
 
-Criterion = SimpleCriterion | RegexCriterion | JsonPathCriterion
+Criterion = SimpleCriterion | RegexCriterion | QueryCriterion
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,12 @@ from typing import Final
 
 from arazzo_mcp.arazzo.context import Context
 from arazzo_mcp.arazzo.fields import check_fields
+from arazzo_mcp.arazzo.kind import POINTER, XPATH, Kind, kind_of, mistake
 from arazzo_mcp.arazzo.model import Parameter, Replacement, RequestBody, StepCall, WorkflowId
+from arazzo_mcp.arazzo.payload import language_of
 from arazzo_mcp.arazzo.reader import Path
 from arazzo_mcp.arazzo.scope import Json
+from arazzo_mcp.arazzo.template import Literal
 from arazzo_mcp.findings import did_you_mean
 
 LOCATIONS: Final = ("path", "query", "header", "cookie")
@@ -68,22 +71,41 @@ def request_body(context: Context, value: Json, path: Path) -> RequestBody | Non
         return None
     node = context.reader.mapping(value, path, "'requestBody'")
     check_fields(context.reader, node, path, "'requestBody'")
-    replacements = tuple(
-        _replacement(
-            context,
-            context.reader.mapping(r, (*path, "replacements", at), "a replacement"),
-            (*path, "replacements", at),
-        )
-        for at, r in enumerate(context.reader.items(node, "replacements", path))
+    content_type = context.reader.text(node, "contentType", path) or None
+    default = _default_kind(content_type, node.get("payload"))
+    replacements = (
+        _replacement(context, replacement, default, (*path, "replacements", at))
+        for at, replacement in enumerate(context.reader.items(node, "replacements", path))
     )
     payload = context.template(node["payload"], (*path, "payload")) if "payload" in node else None
-    content_type = context.reader.text(node, "contentType", path) or None
-    return RequestBody(content_type, payload, replacements, context.reader.where(path))
+    given = tuple(one for one in replacements if one is not None)
+    return RequestBody(content_type, payload, given, context.reader.where(path))
 
 
-def _replacement(context: Context, node: dict[str, Json], path: Path) -> Replacement:
+def _default_kind(content_type: str | None, payload: Json) -> Kind:
+    """What a target is that does not say: an XPath in a payload of XML, a JSON pointer in any other."""
+    return XPATH if language_of(content_type, payload if isinstance(payload, str) else "") == "xml" else POINTER
+
+
+def _replacement(context: Context, value: Json, default: Kind, path: Path) -> Replacement | None:
+    node = context.reader.mapping(value, path, "a replacement")
     check_fields(context.reader, node, path, "a replacement")
-    target = context.reader.text(node, "target", path, required=True)
-    if target and not target.startswith("/"):
-        context.reader.error(path, "replacement-target", f"target {target!r} is no JSON pointer.", "Write /a/b.")
-    return Replacement(target, context.template(node.get("value"), (*path, "value")))
+    if "value" not in node:
+        context.reader.error(path, "missing-field", "a replacement has no 'value'.")
+    if not isinstance(node.get("target"), str):
+        context.reader.text(node, "target", path, required=True)
+        return None
+    named = node.get("targetSelectorType")
+    kind = kind_of(named) if named else default
+    target = context.condition_text(node["target"], (*path, "target"))
+    if problem := mistake(str(target.value) if isinstance(target, Literal) else None, kind, "targets"):
+        _code, message, hint = problem
+        context.reader.error(path, "replacement-target", message, hint or _HINTS.get(kind.type, ""))
+    return Replacement(target, context.template(node.get("value"), (*path, "value")), kind)
+
+
+_HINTS: Final = {
+    "jsonpointer": "Write /a/b, or say targetSelectorType: jsonpath.",
+    "jsonpath": "Write $.a.b.",
+    "xpath": "Write /a/b.",
+}

@@ -66,6 +66,21 @@ TOLERANCES: Final[dict[str, Tolerance]] = {
     "double-quotes": Tolerance(
         "a string in a simple condition stands in single quotes", "double quotes are read as quotes"
     ),
+    # hand-written only; condition.py
+    "word-operators": Tolerance("the logical operators are `&&`, `||` and `!`", "read as `and`, `or` and `not` mean"),
+    # hand-written only; condition.py
+    "single-equals": Tolerance("equality is `==`", "read as `==`"),
+    # hand-written only; condition.py
+    "javascript-equals": Tolerance("equality is `==` and `!=`", "read as these"),
+    # hand-written only; condition.py
+    "contains": Tolerance(
+        "there is no operator `contains` or `in`",
+        "holds where a list has an equal item, an object such a member, a text such a part",
+    ),
+    # hand-written only; length.py
+    "length-in-condition": Tolerance(
+        "an expression names a value, and nothing measures it", "read as how many elements, members or characters"
+    ),
     # hand-written only; parse.py
     "object-for-list": Tolerance("this field is a list", "read as a list of one"),
     # 12 workflows, hand-written only; context.py
@@ -188,5 +203,5 @@ def bent(expression: Expression, *, in_condition: bool = False) -> Iterator[str]
         yield from ("dotted-body" for place in expression.names[:1] if place == "body")
     if re.search(r"#[^/]", expression.text):
         yield "pointer-without-slash"
-    if re.search(r"\[\d*\]|[^./\s]\.[^./\s]", expression.pointer or ""):
+    if not in_condition and re.search(r"\[\d*\]|[^./\s]\.[^./\s]", expression.pointer or ""):
         yield "pointer-path"

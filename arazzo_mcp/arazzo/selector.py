@@ -1,4 +1,4 @@
-"""Queries into a value: JSONPath (RFC 9535) as a criterion's condition, in the readings that real documents need.
+"""JSONPath as a criterion's condition, in the readings that real documents need.
 
 "A condition passes when the JSONPath expression returns a non-empty nodelist" (Arazzo 1.1.0, JSONPath
 Conditions). Beyond that text, decided when a condition is compiled and reported as a finding:
@@ -12,30 +12,24 @@ Conditions). Beyond that text, decided when a condition is compiled and reported
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Literal
 
-import jsonpath_rfc9535
-from jsonpath_rfc9535.exceptions import JSONPathError
-
+from arazzo_mcp.arazzo.comparison import truthy
 from arazzo_mcp.arazzo.condition import (
     Condition,
     ConditionSyntaxError,
     holds,
     operands,
     parse_condition,
-    truthy,
 )
+from arazzo_mcp.arazzo.jsonpath import RFC, Query, compile_query
+from arazzo_mcp.arazzo.query import SelectorError, SelectorSyntaxError
 from arazzo_mcp.arazzo.scope import ABSENT, Json, Value
 
 Reading = Literal["query", "boolean"]
-
-
-class SelectorSyntaxError(ValueError):
-    """A condition is neither a JSONPath query nor a boolean expression over paths."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,21 +37,31 @@ class PathOperand:
     """A path in a boolean condition: one node's value, or how many it has (`.length`)."""
 
     text: str
-    query: jsonpath_rfc9535.JSONPathQuery
+    query: Query
     length: bool
 
 
 @dataclass(frozen=True, slots=True)
 class PathTest:
-    """A compiled jsonpath condition: which reading was taken, and the test itself."""
+    """A compiled jsonpath condition: which reading was taken, and the test itself.
+
+    judge: whether a value passes; raises SelectorError where it cannot be queried. explain: the values that were seen.
+    """
 
     reading: Reading
-    passes: Callable[[Json], bool]
+    judge: Callable[[Json], bool]
     explain: Callable[[Json], dict[str, Value]]
+
+    def passes(self, value: Json) -> bool:
+        """Whether a value passes; one that cannot be queried does not."""
+        try:
+            return self.judge(value)
+        except SelectorError:
+            return False
 
 
 @lru_cache(maxsize=4096)
-def compile_jsonpath(text: str) -> PathTest:
+def compile_jsonpath(text: str, version: str = RFC) -> PathTest:
     """A jsonpath condition, ready to be applied to many values.
 
     Raises:
@@ -65,39 +69,33 @@ def compile_jsonpath(text: str) -> PathTest:
     """
     text = text.strip()
     try:
-        query = jsonpath_rfc9535.compile(text)
-    except (JSONPathError, RecursionError, re.error) as error:
-        return _boolean(text, error)
+        query = compile_query(text, version)
+    except SelectorSyntaxError as error:
+        return _boolean(text, version, error)
     return PathTest("query", lambda value: _selects(query, text, value), lambda _value: {})
 
 
-def select(query: jsonpath_rfc9535.JSONPathQuery, value: Json) -> list[Json]:
-    """The values that a query selects; none where evaluation goes out of bounds."""
-    try:
-        return list(query.find(value).values())
-    except (JSONPathError, RecursionError):
-        return []
+def pick(value: Json, text: str, version: str = RFC) -> Value:
+    """What a Selector Object's JSONPath picks: the value of a query for one place, the list of values of any other.
+
+    Raises:
+        SelectorSyntaxError: the text is no query.
+        SelectorError: the value cannot be queried.
+    """
+    query = compile_query(text.strip(), version)
+    found = [value for _, value in query.nodes(value)]
+    return found if not query.singular else found[0] if found else ABSENT
 
 
-def pick(value: Json, text: str) -> Value:
-    """What a Selector Object's JSONPath picks: the value of a query for one place, the list of values of any other."""
-    try:
-        query = jsonpath_rfc9535.compile(text.strip())
-    except (JSONPathError, RecursionError, re.error):
-        return ABSENT
-    found = select(query, value)
-    return found if not query.singular_query() else found[0] if found else ABSENT
-
-
-def _selects(query: jsonpath_rfc9535.JSONPathQuery, text: str, value: Json) -> bool:
-    if select(query, value):
+def _selects(query: Query, text: str, value: Json) -> bool:
+    if query.nodes(value):
         return True
-    return text.startswith("$[?") and isinstance(value, dict) and bool(select(query, [value]))
+    return text.startswith("$[?") and isinstance(value, dict) and bool(query.nodes([value]))
 
 
-def _boolean(text: str, error: Exception) -> PathTest:
+def _boolean(text: str, version: str, error: Exception) -> PathTest:
     try:
-        condition = parse_condition(text, _read_path)
+        condition = parse_condition(text, partial(_read_path, version))
     except ConditionSyntaxError as no_condition:
         raise SelectorSyntaxError(
             f"not a JSONPath query ({error}), nor a boolean expression ({no_condition})"
@@ -114,14 +112,14 @@ def _explain(condition: Condition[PathOperand], value: Json) -> dict[str, Value]
 
 
 def _look(operand: PathOperand, value: Json) -> Value:
-    found = select(operand.query, value)
+    found = [value for _, value in operand.query.nodes(value)]
     node: Value = found[0] if found else ABSENT
     if operand.length:
         return len(node) if isinstance(node, list | dict | str) else 0
     return node if len(found) < 2 else any(truthy(one) for one in found)
 
 
-def _read_path(text: str, start: int) -> tuple[PathOperand, int] | None:
+def _read_path(version: str, text: str, start: int) -> tuple[PathOperand, int] | None:
     """`PATH = $ (.name | [n] | [?filter])* [.length]`; a missing `.length` counts as 0, so that
     "nothing found" branches work."""
     if not text.startswith("$", start):
@@ -130,8 +128,8 @@ def _read_path(text: str, start: int) -> tuple[PathOperand, int] | None:
     path = text[start:end]
     length = path.endswith(".length")
     try:
-        query = jsonpath_rfc9535.compile(path.removesuffix(".length") if length else path)
-    except (JSONPathError, RecursionError, re.error):
+        query = compile_query(path.removesuffix(".length") if length else path, version)
+    except SelectorSyntaxError:
         return None
     return PathOperand(path, query, length), end
 

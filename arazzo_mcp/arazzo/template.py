@@ -13,9 +13,10 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Final
 
-from arazzo_mcp.arazzo.expression import Expression, evaluate, parse_expression, point
+from arazzo_mcp.arazzo.expression import Expression, evaluate, parse_expression
+from arazzo_mcp.arazzo.kind import LANGUAGES, Kind, kind_of
+from arazzo_mcp.arazzo.query import SelectorError, SelectorSyntaxError
 from arazzo_mcp.arazzo.scope import ABSENT, Json, Scope, Value, as_text
-from arazzo_mcp.arazzo.selector import pick
 
 _EMBEDDED = re.compile(r"\{(\$[^{}]+)\}")
 _BARE = re.compile(r"\$(?:inputs|steps|workflows|statusCode|response|request)\b")
@@ -75,11 +76,11 @@ class Members:
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """Selector Object: a part of what an expression gives. kind: `jsonpath`, `jsonpointer`, or not served."""
+    """Selector Object: a part of what an expression gives. The kind need not be known."""
 
     context: Expression
-    selector: str
-    kind: str
+    selector: Literal | Text
+    kind: Kind
 
 
 Template = Literal | Expression | Text | Items | Members | Selected
@@ -92,7 +93,7 @@ def compile_template(value: Json, names: Names) -> Template:
     if isinstance(value, list):
         items = tuple(compile_template(item, names) for item in value)
         return Literal(value) if all(isinstance(item, Literal) for item in items) else Items(items)
-    if isinstance(value, dict) and (selected := _selected(value)):
+    if isinstance(value, dict) and (selected := _selected(value, names)):
         return selected
     if isinstance(value, dict):
         members = tuple((str(key), compile_template(item, names)) for key, item in value.items())
@@ -108,14 +109,21 @@ def _component(text: str, names: Names) -> Template | None:
     return compile_template(names.components[name], replace(names, components={}))
 
 
-def _selected(node: dict[str, Json]) -> Selected | None:
+def _selected(node: dict[str, Json], names: Names) -> Selected | None:
+    """A map of exactly these members whose context is an expression; any other map is data."""
     if node.keys() != {"context", "selector", "type"}:
         return None
-    context, selector, kind = node["context"], node["selector"], node["type"]
-    if isinstance(kind, dict):
-        kind = f"{kind.get('type')} {kind.get('version')}".removesuffix(" rfc9535").removesuffix(" rfc6901")
+    context, selector = node["context"], node["selector"]
     expression = parse_expression(context) if isinstance(context, str) else None
-    return Selected(expression, str(selector), str(kind)) if expression else None
+    if expression is None or not isinstance(selector, str):
+        return None
+    return Selected(expression, compile_query_text(selector, names), kind_of(node["type"]))
+
+
+def compile_query_text(text: str, names: Names) -> Literal | Text:
+    """The text of a query, in which expressions may stand."""
+    compiled = compile_text(text, names)
+    return Text((compiled,)) if isinstance(compiled, Expression) else compiled
 
 
 def compile_text(text: str, names: Names) -> Literal | Expression | Text:
@@ -222,9 +230,8 @@ def fill(template: Template, scope: Scope) -> Value:
             return value
         case Expression():
             return evaluate(template, scope)
-        case Selected(context, selector, kind):
-            value = evaluate(context, scope)
-            return ABSENT if value is ABSENT or kind not in SELECTORS else SELECTORS[kind](value, selector)
+        case Selected():
+            return _picked(template, scope)
         case Text(parts):
             return "".join(part if isinstance(part, str) else _shown(part, scope) for part in parts)
         case Items(items):
@@ -234,7 +241,42 @@ def fill(template: Template, scope: Scope) -> Value:
             return {name: value for name, value in filled if value is not ABSENT}
 
 
-SELECTORS: dict[str, Callable[[Json, str], Value]] = {"jsonpath": pick, "jsonpointer": point}
+def _picked(selected: Selected, scope: Scope) -> Value:
+    """What cannot be evaluated selects nothing: texts that are no queries were found when the document was read."""
+    value, language = evaluate(selected.context, scope), LANGUAGES[selected.kind]
+    if value is ABSENT or value is None:
+        return ABSENT
+    try:
+        return language.pick(value, fill_query(selected.selector, scope, language.literal))
+    except (SelectorSyntaxError, SelectorError):
+        return ABSENT
+
+
+def fill_query(text: Literal | Text, scope: Scope, literal: Callable[[str], str] | None = None) -> str:
+    """A query with its expressions "converted to strings". One without braces and outside quotes stands for a value:
+    a string is then written as a literal of the query's language.
+
+    Raises:
+        Unresolved: an expression has no value.
+    """
+    if isinstance(text, Literal):
+        return str(text.value)
+    written = ""
+    for part in text.parts:
+        if isinstance(part, str):
+            written += part
+            continue
+        value = evaluate(part, scope)
+        if value is ABSENT:
+            raise Unresolved(part.text)
+        as_literal = literal and part.bare and isinstance(value, str) and not _quoted(written)
+        written += literal(value) if as_literal and literal else as_text(value)
+    return written
+
+
+def _quoted(text: str) -> bool:
+    """Whether what follows a text stands within quotes."""
+    return bool(re.search(r"""['"]""", re.sub(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""", "", text)))
 
 
 def _shown(expression: Expression, scope: Scope) -> str:
@@ -276,7 +318,8 @@ def expressions_of(template: Template) -> Iterator[Expression]:
         match leaf:
             case Expression():
                 yield leaf
-            case Selected(context, _, _):
+            case Selected(context, selector, _):
                 yield context
+                yield from expressions_of(selector)
             case Text(parts):
                 yield from (part for part in parts if isinstance(part, Expression))

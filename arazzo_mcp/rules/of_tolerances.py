@@ -34,6 +34,46 @@ def _sentence(text: str) -> str:
 
 
 BENT: Final[dict[str, _Bent]] = {
+    "word-operators": _Bent(
+        "`and`, `or` and `not` in a condition",
+        "Criterion Object, Operators",
+        "Write `&&`, `||` and `!`.",
+        "condition: $statusCode == 200 and $response.body#/ok == true",
+        "condition: $statusCode == 200 && $response.body#/ok == true",
+        ("condition",),
+    ),
+    "single-equals": _Bent(
+        "One `=` for equality",
+        "Criterion Object, Operators",
+        "Write `==`.",
+        "condition: $statusCode = 200",
+        "condition: $statusCode == 200",
+        ("condition",),
+    ),
+    "javascript-equals": _Bent(
+        "`===` or `!==` in a condition",
+        "Criterion Object, Operators",
+        "Write `==` or `!=`.",
+        "condition: $statusCode === 200",
+        "condition: $statusCode == 200",
+        ("condition",),
+    ),
+    "contains": _Bent(
+        "`contains` or `in` in a condition",
+        "Criterion Object, Operators",
+        "Write a jsonpath or a regex criterion.",
+        "condition: $response.body#/tags contains 'new'",
+        "context: $response.body\ntype: jsonpath\ncondition: $.tags[?@ == 'new']",
+        ("condition",),
+    ),
+    "length-in-condition": _Bent(
+        "The length of a value in a condition",
+        "Criterion Object, Operators",
+        "Write a jsonpath criterion.",
+        "condition: $response.body#/items.length > 0",
+        "context: $response.body\ntype: jsonpath\ncondition: $.items[*]",
+        ("condition",),
+    ),
     "dotted-name": _Bent(
         "A path after the name of an input or an output",
         "Runtime Expressions",

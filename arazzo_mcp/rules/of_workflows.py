@@ -192,6 +192,16 @@ OF_WORKFLOWS: Final[dict[str, Rule]] = {
         "Write one of the types that are served.",
         fields=("type",),
     ),
+    "selector-syntax": Rule(
+        "The text of a query that cannot be read",
+        f"{_ARAZZO}, Selector Object; Expression Type Object",
+        "A selector is a query in the language that its `type` names.",
+        NOT_SERVED,
+        "Correct the query, or name the language that it is written in.",
+        "{context: $response.body, selector: '$.a[', type: jsonpath}",
+        "{context: $response.body, selector: '$.a[0]', type: jsonpath}",
+        fields=("selector",),
+    ),
     "undeclared-name": Rule(
         "An expression that names what is not declared",
         f"{_ARAZZO}, Runtime Expressions",

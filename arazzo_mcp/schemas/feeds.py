@@ -11,9 +11,10 @@ from typing import Final
 
 from arazzo_mcp.arazzo.command import Target
 from arazzo_mcp.arazzo.expression import Expression
+from arazzo_mcp.arazzo.kind import POINTER
 from arazzo_mcp.arazzo.model import Parameter, RequestBody, Step, Workflow
 from arazzo_mcp.arazzo.scope import Json
-from arazzo_mcp.arazzo.template import Items, Members, Selected, Template, Text
+from arazzo_mcp.arazzo.template import Items, Literal, Members, Selected, Template, Text
 from arazzo_mcp.openapi.model import MediaType, Operation
 from arazzo_mcp.openapi.model import Parameter as ApiParameter
 from arazzo_mcp.openapi.parse import OpenApi
@@ -97,7 +98,8 @@ def _of_body(body: RequestBody, operation: Operation, shapes: Shapes) -> Iterato
     if body.payload is not None:
         yield from walk(body.payload, place, shapes, top=True)
     for replacement in body.replacements:
-        yield from walk(replacement.value, _at(replacement.target, place, shapes), shapes)
+        if replacement.kind == POINTER and isinstance(replacement.target, Literal):
+            yield from walk(replacement.value, _at(str(replacement.target.value), place, shapes), shapes)
 
 
 def _media_type(wanted: str | None, operation: Operation) -> MediaType:
