@@ -74,6 +74,11 @@ ROWS: list[tuple[str, str, Any, bool]] = [
     ("$.a == $.b", "boolean", {"a": 1, "b": 1}, True),
     ("$.größe == 1", "boolean", {"größe": 1}, True),
     ("$.done && true", "boolean", {"done": False}, False),
+    # a pointer for a path
+    ("#/status == 'done'", "boolean", PETS, True),
+    ("#/pets/0/name=='rex' && #/pets.length == 2", "boolean", PETS, True),
+    ("#/nope == 1", "boolean", PETS, False),
+    ("#/nope == null", "boolean", PETS, True),
     # .length: elements, characters, members; of nothing 0
     ("$.pets.length > 0", "boolean", PETS, True),
     ("$.pets.length == 2", "boolean", PETS, True),
@@ -112,7 +117,7 @@ BROKEN = [
     "$.a[?(@.b == 'x')",
     "$.a[?(@.b =~ /x/)]",
     "count($.a)",
-    "#/a == 1",
+    "#a == 1",
     "@.a == 1",
     "$.a == 'x",
     "$.a.b() == 1",

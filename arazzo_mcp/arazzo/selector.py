@@ -12,6 +12,7 @@ Conditions). Beyond that text, decided when a condition is compiled and reported
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -25,6 +26,7 @@ from arazzo_mcp.arazzo.condition import (
     operands,
     parse_condition,
 )
+from arazzo_mcp.arazzo.expression import point
 from arazzo_mcp.arazzo.jsonpath import RFC, Query, compile_query
 from arazzo_mcp.arazzo.query import SelectorError, SelectorSyntaxError
 from arazzo_mcp.arazzo.scope import ABSENT, Json, Value
@@ -122,6 +124,8 @@ def _look(operand: PathOperand, value: Json) -> Value:
 def _read_path(version: str, text: str, start: int) -> tuple[PathOperand, int] | None:
     """`PATH = $ (.name | [n] | [?filter])* [.length]`; a missing `.length` counts as 0, so that
     "nothing found" branches work."""
+    if text.startswith("#/", start):
+        return _read_pointer(text, start)
     if not text.startswith("$", start):
         return None
     end = _path_end(text, start + 1)
@@ -132,6 +136,18 @@ def _read_path(version: str, text: str, start: int) -> tuple[PathOperand, int] |
     except SelectorSyntaxError:
         return None
     return PathOperand(path, query, length), end
+
+
+def _read_pointer(text: str, start: int) -> tuple[PathOperand, int]:
+    """`#/a/b`, as one author writes it for `$.a.b`."""
+    written = re.split(r"[\s=!<>&|()]", text[start:], maxsplit=1)[0]
+    pointer = written.removesuffix(".length")[1:]
+
+    def run(value: Json) -> list[tuple[tuple[int | str, ...], Json]]:
+        found = point(value, pointer)
+        return [] if found is ABSENT else [((), found)]
+
+    return PathOperand(written, Query(pointer, True, run, False), written.endswith(".length")), start + len(written)
 
 
 def _path_end(text: str, at: int) -> int:
