@@ -63,7 +63,7 @@ def test_check_says_file_and_line_and_exits_with_1(tmp_path: Path) -> None:
     (tmp_path / "b.arazzo.yaml").write_text("arazzo: 1.0.1\nworkflows: [\n")
     done = ran("check", tmp_path)
     assert done.returncode == 1
-    assert "a.arazzo.yaml:5:5 workflows.0.steps.0: error [step-call]" in done.stdout
+    assert "a.arazzo.yaml:7:5 workflows.0.steps.0: error [step-call]" in done.stdout
     assert "b.arazzo.yaml:3:1: error [syntax]" in done.stdout
     assert "b.arazzo.yaml is NOT served (1 error, see above: syntax)." in done.stdout
     assert "\x1b" not in done.stdout, "colours are for terminals"
@@ -175,7 +175,7 @@ def test_check_as_json(tmp_path: Path) -> None:
     done = ran("check", tmp_path, WORKFLOWS, "--json")
     data: dict[str, Any] = json.loads(done.stdout)
     (finding,) = (f for f in data["findings"] if f["code"] == "step-call")
-    assert (finding["severity"], finding["line"], finding["workflow"]) == ("error", 5, "a")
+    assert (finding["severity"], finding["line"], finding["workflow"]) == ("error", 7, "a")
     assert [flow["served"] for flow in data["workflows"]] == [True] * 4 + [False]
 
 

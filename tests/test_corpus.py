@@ -19,7 +19,8 @@ from starlette.routing import Route
 
 from arazzo_mcp.arazzo.criterion import judge
 from arazzo_mcp.arazzo.expression import Expression
-from arazzo_mcp.arazzo.model import JsonPathCriterion
+from arazzo_mcp.arazzo.kind import JSONPATH
+from arazzo_mcp.arazzo.model import QueryCriterion
 from arazzo_mcp.arazzo.scope import Exchange, Scope
 from arazzo_mcp.arazzo.template import Literal
 from tests.conftest import CORPUS, http_server, serve_app
@@ -87,7 +88,9 @@ CONDITIONS = [
 @pytest.mark.parametrize("condition", CONDITIONS)
 @pytest.mark.parametrize("want", [True, False])
 def test_a_body_for_a_condition(condition: str, want: bool) -> None:
-    criterion = JsonPathCriterion(condition, Expression("$response.body", "response", ("body",)), Literal(condition))
+    criterion = QueryCriterion(
+        condition, Expression("$response.body", "response", ("body",)), Literal(condition), JSONPATH
+    )
     body = {"status": "QUEUED", "items": [{"id": "a"}], "count": 1, "other": 2}
     made = variants([Reply(200, {}, body)], [criterion], want, Scope())
     seen = [judge([criterion], Scope(exchange=Exchange(status=200, body=reply.body))).ok for reply in made]

@@ -57,7 +57,7 @@ def reported() -> dict[str, str]:
     for file, tree in sources():
         for node in ast.walk(tree):
             if isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple):  # a code that is handed back
-                first = node.value.elts[0]
+                first = next(iter(node.value.elts), None)
                 if isinstance(first, ast.Constant) and "-" in str(first.value) and CODE.fullmatch(str(first.value)):
                     found.setdefault(str(first.value), f"{file.relative_to(ROOT)}:{node.lineno}")
             if not isinstance(node, ast.Call):

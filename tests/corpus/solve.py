@@ -23,7 +23,7 @@ from arazzo_mcp.arazzo.condition import (
     parse_condition,
 )
 from arazzo_mcp.arazzo.expression import Expression, evaluate
-from arazzo_mcp.arazzo.model import JsonPathCriterion, RegexCriterion, SimpleCriterion
+from arazzo_mcp.arazzo.model import QueryCriterion, RegexCriterion, SimpleCriterion
 from arazzo_mcp.arazzo.scope import ABSENT, Scope
 from arazzo_mcp.arazzo.template import Literal, Text, fill
 from tests.corpus import place as places
@@ -72,7 +72,11 @@ def variants(replies: Iterable[Reply], criteria: Iterable[Any], want: bool, scop
 def _met(reply: Reply, criterion: Any, want: bool, scope: Scope) -> Iterator[Reply]:
     if isinstance(criterion, SimpleCriterion):
         yield from _condition(reply, criterion.condition, want, _spot, lambda operand: evaluate(operand, scope))
-    elif isinstance(criterion, JsonPathCriterion) and (base := _spot(criterion.context)):
+    elif (
+        isinstance(criterion, QueryCriterion)
+        and criterion.kind.type == "jsonpath"
+        and (base := _spot(criterion.context))
+    ):
         yield from _jsonpath(reply, base, _rendered(criterion.query, scope), want)
     elif isinstance(criterion, RegexCriterion) and (spot := _spot(criterion.context)):
         made = text_for(_rendered(criterion.pattern, scope)) if want else "no such thing"
