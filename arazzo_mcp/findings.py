@@ -11,7 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
-from typing import Literal
+from typing import Final, Literal
+
+MOST_MESSAGE: Final = 1200
+"""Characters of a message."""
+
+_MOST_WORD: Final = 200
+"""Longer words are nobody's slip of the pen, and comparing them takes long."""
 
 Severity = Literal["error", "warning", "info"]
 
@@ -56,6 +62,12 @@ class Finding:
     hint: str = ""
     workflow: str | None = None
 
+    def __post_init__(self) -> None:
+        """A message quotes what a document says, which may be a megabyte."""
+        if len(self.message) > MOST_MESSAGE:
+            shortened = f"{self.message[: MOST_MESSAGE - 200]} ... {self.message[-200:]}"
+            object.__setattr__(self, "message", shortened)
+
     def __str__(self) -> str:
         hint = f" {self.hint}" if self.hint else ""
         return f"{self.where}: {self.severity} [{self.code}] {self.message}{hint}"
@@ -82,6 +94,8 @@ def strictly(findings: Iterable[Finding]) -> list[Finding]:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A hint naming the known word that is nearest to a mistaken one, or nothing."""
-    by_lower = {one.lower(): one for one in known}
+    if len(word) > _MOST_WORD:
+        return ""
+    by_lower = {one.lower(): one for one in known if len(one) <= _MOST_WORD}
     near = get_close_matches(word.lower(), list(by_lower), n=1, cutoff=0.6)
     return f"Did you mean {by_lower[near[0]]!r}?" if near else ""

@@ -14,7 +14,7 @@ from typing import Final
 from arazzo_mcp.apis import ANY, Apis, Servers, open_apis, server_findings
 from arazzo_mcp.arazzo.command import Target
 from arazzo_mcp.arazzo.dead_ends import dead_ends
-from arazzo_mcp.arazzo.model import Description, Step, Workflow
+from arazzo_mcp.arazzo.model import Description, Parameter, Step, Workflow, WorkflowId
 from arazzo_mcp.arazzo.quirks import tolerated
 from arazzo_mcp.conform import conform
 from arazzo_mcp.documents import Text
@@ -80,6 +80,8 @@ class _Linker:
             operation = self.apis.open[source].operation(entry.key)
             step, found = conform(step, operation)
             findings += [*found, *(tolerated(code, step.where, what) for code, what in oddities(operation))]
+        elif not isinstance(step.call, WorkflowId):
+            findings += [_nowhere(parameter) for parameter in step.parameters if parameter.location is None]
         self.findings += [_in(workflow, finding, step) for finding in findings]
         return step
 
@@ -88,6 +90,12 @@ class _Linker:
         for target in self.targets.values():
             api = self.apis.open[target.source]
             yield from server_findings(description.sources[target.source], api, target.operation, self.servers)
+
+
+def _nowhere(parameter: Parameter) -> Finding:
+    """ "In all other scenarios ... the `in` field MUST be specified"; what the operation has cannot be known."""
+    message = f"parameter {parameter.name!r} has no 'in'."
+    return Finding("error", "parameter-in", parameter.where, message, "Say where it goes: in: query.")
 
 
 def _in(workflow: Workflow, finding: Finding, step: Step | None = None) -> Finding:

@@ -9,6 +9,7 @@ folder `_original/`.
 
 from __future__ import annotations
 
+import os
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -60,6 +61,14 @@ def _self_of(file: Path) -> str | None:
     return (match[1] or match[2]) if match else None
 
 
+def _is_file(path: Path) -> bool:
+    """A document may write anything as a url, also what no file can be called."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
 class Locator:
     """Finds the files of the sources of one document. overrides: source name -> file, of the settings."""
 
@@ -77,7 +86,7 @@ class Locator:
         parts = urlsplit(source.url)
         remote = parts.scheme in ("http", "https")
         for candidate in self._elsewhere(Path(unquote(parts.path)).name if remote else unquote(parts.path)):
-            if candidate.is_file():
+            if _is_file(candidate):
                 tolerance = TOLERANCES["source-elsewhere"]
                 message = f"source {source.name!r}: {tolerance.rule}; {source.url!r} was found at {candidate}."
                 return candidate, Finding("warning", "source-elsewhere", source.where, message)
@@ -106,7 +115,7 @@ class Locator:
                 return None
             relative = posixpath.relpath(relative, posixpath.dirname(unquote(base.path)))
         candidate = self._document.parent / relative
-        return candidate if relative and candidate.is_file() else None
+        return candidate if relative and _is_file(candidate) else None
 
     def _elsewhere(self, relative: str) -> Iterator[Path]:
         """The document's folder by name alone, its ancestors, and a folder `_original/` beside where it should be."""
@@ -114,6 +123,6 @@ class Locator:
         yield folder / name
         for ancestor in (folder, *folder.parents):
             yield ancestor / relative.lstrip("./")
-        beside = (folder / relative).resolve().parent
+        beside = Path(os.path.normpath(folder / relative)).parent
         yield beside / "_original" / name
         yield folder / "_original" / name

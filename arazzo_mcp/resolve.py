@@ -138,6 +138,9 @@ class _Search:
             why = " ".join(_unread(one, reason) for one, reason in sorted(self.apis.unread.items()))
             message = f"there is no operation {name!r} in what could be read: {why}"
             return _NoOperation("source-not-found", message, hint)
+        unseen = next((one for one, known in self.apis.asyncapi.items() if not known), None)
+        if source is None and unseen is not None:
+            return _of_channels(unseen)
         where = f"source {source!r}" if source is not None else "the sources"
         return _NoOperation("unknown-operation", f"there is no operation {name!r} in {where}.", hint)
 

@@ -118,7 +118,10 @@ def test_the_documents_of_the_specification_are_all_there() -> None:
 
 @pytest.mark.parametrize("file", documents("pass"), ids=lambda file: file.name)
 def test_a_document_that_must_pass_has_no_error(file: Path) -> None:
-    errors = [f for f in found_in(file) if f.severity == "error" and not ASYNC.search(f.message)]
+    every = open_library([file], Options()).findings
+    followed = {"unknown-workflow"} if any(f.code == ELSEWHERE for f in every) else set()
+    found = [f for f in every if f.code not in {ELSEWHERE, *followed}]
+    errors = [f for f in found if f.severity == "error" and not ASYNC.search(f.message)]
     assert [f for f in errors if f.code != TRUE_ALL_THE_SAME.get(file.name)] == []
 
 

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 
 from arazzo_mcp.arazzo.command import Argument, Body
 from arazzo_mcp.arazzo.model import Parameter, RequestBody
-from arazzo_mcp.arazzo.payload import write_payload
+from arazzo_mcp.arazzo.payload import FORM, write_payload
 from arazzo_mcp.arazzo.replacement import replaced
-from arazzo_mcp.arazzo.scope import ABSENT, Scope
+from arazzo_mcp.arazzo.scope import ABSENT, Scope, Value
 from arazzo_mcp.arazzo.template import Unresolved, fill
 
 
@@ -21,7 +21,7 @@ def arguments_of(parameters: Iterable[Parameter], scope: Scope) -> tuple[Argumen
     Raises:
         Unresolved: a path parameter, or an expression inside a text, has no value.
     """
-    filled = ((parameter, fill(parameter.value, scope)) for parameter in parameters)
+    filled = ((parameter, _value(parameter, scope)) for parameter in parameters)
     arguments = []
     for parameter, value in filled:
         if parameter.location == "path" and (value is ABSENT or value is None):
@@ -29,6 +29,13 @@ def arguments_of(parameters: Iterable[Parameter], scope: Scope) -> tuple[Argumen
         if value is not ABSENT:
             arguments.append(Argument(parameter.name, parameter.location or "", value))
     return tuple(arguments)
+
+
+def _value(parameter: Parameter, scope: Scope) -> Value:
+    """A whole query string is a text like a form, in which no value may break out of its place."""
+    if parameter.location == "querystring":
+        return write_payload(parameter.value, FORM, scope)
+    return fill(parameter.value, scope)
 
 
 def body_of(body: RequestBody | None, scope: Scope) -> Body | None:

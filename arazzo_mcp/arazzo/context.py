@@ -57,12 +57,14 @@ class Context:
 
     def workflow_id(self, text: str, path: Path) -> WorkflowId | None:
         """A `workflowId` of a step, an action or `dependsOn`: of this description, or of a source of type arazzo."""
-        text = text[1:-1] if text.startswith("{$") and text.endswith("}") else text
-        if not text.startswith("$") or OTHER_WORKFLOW.fullmatch(text):
-            return WorkflowId(text)
-        local = text.removeprefix("$workflows.")
-        if local in self.names.workflows:
-            return WorkflowId(local)
+        plain = text[1:-1] if text.startswith("{$") and text.endswith("}") else text
+        plain = re.sub(r"^(\$sourceDescriptions\.[^.{}]+\.)workflows\.", r"\1", plain)
+        local = plain.removeprefix("$workflows.")
+        plain = local if local in self.names.workflows else plain
+        if not plain.startswith("$") or OTHER_WORKFLOW.fullmatch(plain):
+            if plain != text:
+                self.reader.tolerate(path, "reference-form", repr(text))
+            return WorkflowId(plain)
         hint = "Write a workflowId, or $sourceDescriptions.<name>.<workflowId>."
         self.reader.error(path, "workflow-reference", f"{text!r} names no workflow.", hint)
         return None
@@ -90,6 +92,10 @@ class Context:
         outputs = self.reader.mapping(value, path, "'outputs'")
         for name in filter(is_odd, map(str, outputs)):
             self.reader.tolerate((*path, name), "odd-name", f"output {name!r}")
+        for name, given in outputs.items():
+            if isinstance(given, dict) and not isinstance(compile_template(given, self.names), Selected):
+                message = f"output {str(name)!r} is neither a runtime expression nor a Selector Object."
+                self.reader.warn((*path, str(name)), "not-an-output", message)
         return {str(name): self.template(given, (*path, str(name))) for name, given in outputs.items()}
 
     def template(self, value: Json, path: Path) -> Template:

@@ -44,15 +44,30 @@ def graft(main: Description, others: Mapping[str, Description]) -> Description:
     return replace(main, workflows=workflows, homes=homes, awaited=frozenset(awaited))
 
 
-def dangling(description: Description) -> Iterator[Finding]:
-    """An error for every workflow that calls one which is not there."""
-    known = description.workflows
-    for workflow in known.values():
+def undercut(workflows: Mapping[str, Workflow], *, foreign: bool) -> Iterator[tuple[Workflow, str]]:
+    """Every workflow that cannot run because one that it needs is not there, by itself or through others, with what it
+    lacks; those nearest to the gap first. foreign: workflows of other descriptions count as well."""
+    callers: dict[str, list[Workflow]] = {}
+    for workflow in workflows.values():
         for called in dict.fromkeys(workflow.calls()):
-            if called not in known:
-                message = f"there is no workflow {called!r} that can be served."
-                hint = did_you_mean(called, known.keys() - {workflow.id})
-                yield Finding("error", "unknown-workflow", workflow.where, message, hint, workflow.id)
+            callers.setdefault(called, []).append(workflow)
+    gone = [
+        name for name in callers if name not in workflows and (foreign or not name.startswith("$sourceDescriptions."))
+    ]
+    lost: set[str] = set()
+    for name in gone:  # grows while it is gone through
+        for caller in callers.get(name, ()):
+            if caller.id not in lost:
+                lost.add(caller.id)
+                gone.append(caller.id)
+                yield caller, name
+
+
+def missing(workflow: Workflow, called: str, known: Mapping[str, Workflow]) -> Finding:
+    """The finding for a workflow that needs one which is not there. known: the ids that it may have meant."""
+    message = f"there is no workflow {called!r} that can be served."
+    hint = "" if called in known else did_you_mean(called, known.keys() - {workflow.id})
+    return Finding("error", "unknown-workflow", workflow.where, message, hint, workflow.id)
 
 
 def _reached(names: Iterable[str], description: Description) -> list[str]:
@@ -103,10 +118,8 @@ def _action(action: Action, before: str) -> Action:
 def joined(main: Description, others: Mapping[str, Description]) -> tuple[Description, list[Finding]]:
     """A description with the workflows of others that it uses, without those that need one which is not there, and a
     finding for each of these."""
-    description, findings = graft(main, others), list[Finding]()
-    while found := list(dangling(description)):
-        findings += found
-        spoiled = {finding.workflow for finding in found}
-        kept = {name: flow for name, flow in description.workflows.items() if name not in spoiled}
-        description = replace(description, workflows=kept)
-    return description, findings
+    description = graft(main, others)
+    flows = description.workflows
+    findings = [missing(workflow, called, flows) for workflow, called in undercut(flows, foreign=True)]
+    spoiled = {finding.workflow for finding in findings}
+    return replace(description, workflows={name: f for name, f in flows.items() if name not in spoiled}), findings

@@ -26,15 +26,19 @@ _OF_WORKFLOW: Final = re.compile(
 
 def step_references(context: Context, node: Mapping[str, Json], path: Path) -> tuple[StepReference, ...]:
     """Step Object, `dependsOn`: step ids of this workflow, or expressions that name a step of another one."""
-    found = (
-        _reference(context, value, (*path, "dependsOn")) for value in context.reader.names(node, "dependsOn", path)
-    )
+    names = context.reader.names(node, "dependsOn", path)
+    if len(set(names)) < len(names) or node.get("dependsOn") == []:
+        message = "'dependsOn' is empty." if not names else "'dependsOn' names a step twice."
+        context.reader.warn((*path, "dependsOn"), "idle-dependency", message)
+    found = (_reference(context, name, (*path, "dependsOn")) for name in dict.fromkeys(names))
     return tuple(reference for reference in found if reference is not None)
 
 
 def _reference(context: Context, text: str, path: Path) -> StepReference | None:
     name = text.removeprefix("$steps.")
     if name in context.names.steps:
+        if name != text:
+            context.reader.tolerate(path, "reference-form", repr(text))
         return StepReference(None, name)
     match = _OF_WORKFLOW.fullmatch(text)
     if match is None:

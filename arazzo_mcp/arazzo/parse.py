@@ -7,17 +7,18 @@ stay. What a tolerance lets through is a warning whose code stands in `quirks.TO
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from arazzo_mcp.arazzo.context import OTHER_WORKFLOW, context_of
+from arazzo_mcp.arazzo.context import context_of
 from arazzo_mcp.arazzo.fields import check_fields
+from arazzo_mcp.arazzo.graft import missing, undercut
 from arazzo_mcp.arazzo.model import Description, Source, Workflow
 from arazzo_mcp.arazzo.parse_step import workflow as read_workflow
 from arazzo_mcp.arazzo.quirks import is_odd
 from arazzo_mcp.arazzo.reader import Document, Path, Reader, keys
 from arazzo_mcp.arazzo.scope import Json
-from arazzo_mcp.findings import Finding, did_you_mean
+from arazzo_mcp.findings import Finding
 
 SERVED_VERSIONS: Final = re.compile(r"1\.[01](\.\d+)?(-.*)?")
 
@@ -119,29 +120,44 @@ def _without_endless(reader: Reader, workflows: dict[str, Workflow]) -> dict[str
     """Workflows whose steps lead into themselves would call one another for ever."""
     workflows = _without_dangling(reader, workflows)
     inside = {name: set(flow.nested()) & workflows.keys() for name, flow in workflows.items()}
-    for _ in range(len(inside)):
-        inside = {name: called.union(*(inside[one] for one in called)) for name, called in inside.items()}
-    for name in [name for name, called in inside.items() if name in called]:
+    endless = _in_circles(_in_circles(inside.keys(), inside), _turned(inside))
+    for name in [name for name in inside if name in endless]:
         message = f"the steps of workflow {name!r} call it again, without an end."
         reader.findings.append(Finding("error", "endless-workflows", workflows[name].where, message, "", name))
         del workflows[name]
     return _without_dangling(reader, workflows)
 
 
+def _in_circles(names: Iterable[str], edges: Mapping[str, set[str]]) -> set[str]:
+    """What is left of some names when those that lead to none of the others are taken away again and again."""
+    left = set(names)
+    leads = {name: len(edges[name] & left) for name in left}
+    back = _turned({name: edges[name] & left for name in left})
+    ends = [name for name, count in leads.items() if not count]
+    for name in ends:  # grows while it is gone through
+        left.discard(name)
+        for before in back[name]:
+            leads[before] -= 1
+            if not leads[before]:
+                ends.append(before)
+    return left
+
+
+def _turned(edges: Mapping[str, set[str]]) -> dict[str, set[str]]:
+    turned: dict[str, set[str]] = {name: set() for name in edges}
+    for name, targets in edges.items():
+        for target in targets:
+            turned[target].add(name)
+    return turned
+
+
 def _without_dangling(reader: Reader, workflows: dict[str, Workflow]) -> dict[str, Workflow]:
-    """Workflows that call one which is not served are not served either."""
-    while dangling := [(w, called) for w in workflows.values() for called in w.calls() if _dangles(called, workflows)]:
-        for workflow, called in dangling:
-            message = f"there is no workflow {called!r} that can be served."
-            hint = did_you_mean(called, workflows.keys() - {workflow.id})
-            reader.findings.append(Finding("error", "unknown-workflow", workflow.where, message, hint, workflow.id))
-            workflows.pop(workflow.id, None)
-    return workflows
-
-
-def _dangles(called: str, workflows: Mapping[str, Workflow]) -> bool:
-    """Workflows of other descriptions are looked for when those have been read."""
-    return called not in workflows and not OTHER_WORKFLOW.fullmatch(called)
+    """Workflows that call one which is not served are not served either; those of other descriptions are looked for
+    when these have been read."""
+    lost = list(undercut(workflows, foreign=False))
+    reader.findings += [missing(workflow, called, workflows) for workflow, called in lost]
+    gone = {workflow.id for workflow, _ in lost}
+    return {name: flow for name, flow in workflows.items() if name not in gone}
 
 
 def _awaited(workflows: Mapping[str, Workflow]) -> Iterator[tuple[str, str]]:

@@ -15,7 +15,7 @@ from arazzo_mcp.arazzo.scope import Json
 from arazzo_mcp.arazzo.template import Literal
 from arazzo_mcp.findings import did_you_mean
 
-LOCATIONS: Final = ("path", "query", "header", "cookie")
+LOCATIONS: Final = ("path", "query", "querystring", "header", "cookie")
 BODY_LOCATIONS: Final = ("body", "formData")
 """Where OpenAPI 2.0 has the parameters of which a body is made."""
 

@@ -57,6 +57,9 @@ def _step(context: Context, step_id: str, node: dict[str, Json], path: Path, cal
         context.reader.warn(
             (*path, "successCriteria"), "empty-criteria", "'successCriteria' is empty: any 2xx is a success."
         )
+    if odd := [name for name in ("action", "correlationId") if name in node and "channelPath" not in node]:
+        message = f"{' and '.join(map(repr, odd))} only fits a step on an AsyncAPI channel."
+        context.reader.warn((*path, odd[0]), "asyncapi-field", message)
     if isinstance(call, WorkflowId) and node.get("requestBody") is not None:
         message = "a step that calls a workflow sends no body; give the workflow's inputs as parameters."
         context.reader.warn((*path, "requestBody"), "body-for-workflow", message)

@@ -24,6 +24,7 @@ from arazzo_mcp.arazzo.scope import ABSENT, Json, Scope, as_text
 from arazzo_mcp.arazzo.template import Template, Text, Unresolved, fill
 from arazzo_mcp.arazzo.xml import XmlError, parse_xml
 
+FORM: Final = "application/x-www-form-urlencoded"
 _QUOTE: Final = re.compile(r'(?<!\\)(?:\\\\)*"')
 
 
@@ -54,7 +55,7 @@ def language_of(content_type: str | None, text: str) -> str:
         return "json"
     if media.endswith(("/xml", "+xml")):
         return "xml"
-    if media == "application/x-www-form-urlencoded":
+    if media == FORM:
         return "form"
     start = text.lstrip()[:1]
     return {"{": "json", "[": "json", "<": "xml"}.get(start, "text") if not media or "*" in media else "text"

@@ -60,6 +60,11 @@ TOLERANCES: Final[dict[str, Tolerance]] = {
         "the parts of a JSON pointer are divided by '/'",
         "read literally first, and where nothing stands there as a path",
     ),
+    # hand-written only; context.py, order.py
+    "reference-form": Tolerance(
+        "a workflow or a step is named by its id, one of another document by `$sourceDescriptions.<name>.<workflowId>`",
+        "the one that is meant is taken",
+    ),
     # 45 expressions; expression.py
     "steps-without-outputs": Tolerance("a step's output is `$steps.<id>.outputs.<name>`", "`.outputs` is understood"),
     # 91 conditions; condition.py

@@ -8,14 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
 
 from arazzo_mcp.arazzo.quirks import tolerated
 from arazzo_mcp.arazzo.scope import Json
 from arazzo_mcp.findings import Finding, Where
-
-MOST_MESSAGE: Final = 1200
-"""Characters of a finding's message."""
 
 Path = tuple[str | int, ...]
 """Where a value stands in a document: the keys and indices that lead to it."""
@@ -37,6 +33,7 @@ class Reader:
     document: Document
     findings: list[Finding] = field(default_factory=list)
     workflow: str | None = None
+    _spoiled: set[str | None] = field(default_factory=set)
 
     def where(self, path: Path) -> Where:
         """The place of a path, or of the nearest thing around it whose place is known."""
@@ -51,11 +48,12 @@ class Reader:
 
     def error(self, path: Path, code: str, message: str, hint: str = "") -> None:
         """Something that keeps the present workflow, or the whole document, from being served."""
-        self.findings.append(Finding("error", code, self.where(path), _bounded(message), hint, self.workflow))
+        self._spoiled.add(self.workflow)
+        self.findings.append(Finding("error", code, self.where(path), message, hint, self.workflow))
 
     def warn(self, path: Path, code: str, message: str, hint: str = "") -> None:
         """Something that is served all the same."""
-        self.findings.append(Finding("warning", code, self.where(path), _bounded(message), hint, self.workflow))
+        self.findings.append(Finding("warning", code, self.where(path), message, hint, self.workflow))
 
     def tolerate(self, path: Path, code: str, what: str) -> None:
         """A deviation that is understood all the same; the code stands in `quirks.TOLERANCES`."""
@@ -63,7 +61,7 @@ class Reader:
 
     def spoiled(self, workflow: str) -> bool:
         """Whether a workflow has an error."""
-        return any(f.severity == "error" and f.workflow == workflow for f in self.findings)
+        return workflow in self._spoiled
 
     def mapping(self, value: Json, path: Path, what: str) -> dict[str, Json]:
         """An object; anything else is reported and read as an empty one."""
@@ -119,11 +117,6 @@ class Reader:
         hint = "Write it without a fraction." if is_number and value % 1 > 0 else ""
         self.error((*path, key), "wrong-type", f"{key!r} must be a number from 0, not {value!r}.", hint)
         return None
-
-
-def _bounded(message: str) -> str:
-    """A message quotes what the document says, which may be a megabyte."""
-    return message if len(message) <= MOST_MESSAGE else f"{message[: MOST_MESSAGE - 200]} ... {message[-200:]}"
 
 
 def _kind(value: Json) -> str:

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from arazzo_mcp.arazzo.expression import Expression
-from arazzo_mcp.arazzo.model import Action, Criterion, End, Goto, Parameter, Retry, SimpleCriterion, StepId, WorkflowId
+from arazzo_mcp.arazzo.model import (
+    Action,
+    Criterion,
+    End,
+    Goto,
+    Parameter,
+    RegexCriterion,
+    Retry,
+    SimpleCriterion,
+    StepId,
+    WorkflowId,
+)
 from arazzo_mcp.arazzo.scope import Json, as_text
 from arazzo_mcp.arazzo.template import Items, Literal, Members, Selected, Template, Text
 
@@ -15,7 +26,7 @@ def criterion_text(criterion: Criterion) -> str:
     text = " ".join(criterion.text.split())
     if isinstance(criterion, SimpleCriterion):
         return text
-    kind = type(criterion).__name__.removesuffix("Criterion").lower()
+    kind = "regex" if isinstance(criterion, RegexCriterion) else criterion.kind.type
     return f"{kind} {text} on {criterion.context.text}"
 
 
@@ -71,4 +82,4 @@ def written(template: Template) -> Json:
         case Members(members):
             return {name: written(item) for name, item in members}
         case Selected():
-            return f"{template.kind} {template.selector} of {template.context.text}"
+            return f"{template.kind.type} {written(template.selector)} of {template.context.text}"

@@ -34,6 +34,14 @@ def _sentence(text: str) -> str:
 
 
 BENT: Final[dict[str, _Bent]] = {
+    "reference-form": _Bent(
+        "A workflow or step that is named in another form",
+        "Step Object",
+        "Write the id alone, or $sourceDescriptions.<name>.<workflowId>.",
+        "workflowId: $workflows.login",
+        "workflowId: login",
+        ("workflowId", "dependsOn"),
+    ),
     "word-operators": _Bent(
         "`and`, `or` and `not` in a condition",
         "Criterion Object, Operators",
