@@ -107,7 +107,7 @@ class Context:
 
     def _check_leaf(self, leaf: Template, path: Path) -> None:
         self._check_written(leaf, path)
-        for expression in expressions_of(leaf):
+        for expression in dict.fromkeys(expressions_of(leaf)):
             self.check(expression, path)
         if _bare_inside(leaf):
             self.reader.tolerate(path, "bare-expression", repr(_written(leaf))[:80])

@@ -10,11 +10,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from jsonpointer import EndOfList, JsonPointer, JsonPointerException
 
 from arazzo_mcp.arazzo.scope import ABSENT, Json, Scope, Value
 from arazzo_mcp.arazzo.xml import looks_like_xml, value_at
+
+MOST_CHARACTERS: Final = 10_000
+"""No expression is longer; what is, is a text."""
 
 _TOKEN = r"[A-Za-z0-9!#$%&'*+\-.^_`|~]+"
 _EXPRESSION = re.compile(
@@ -46,7 +50,7 @@ class Expression:
 
 def parse_expression(text: str) -> Expression | None:
     """The expression that `text` is as a whole, or None where it is none."""
-    match = _EXPRESSION.match(text)
+    match = _EXPRESSION.match(text) if len(text) <= MOST_CHARACTERS else None
     if match is None:
         return None
     pointer = _pointer(match["pointer"])

@@ -194,22 +194,22 @@ def misspelt(text: str, *, whole: bool) -> list[str]:
 
 def bare_end(text: str, start: int, names: Names) -> int | None:
     """Where the expression without braces that begins at `start` ends; None where its name is not declared."""
-    for candidate in _declared(text[start:], names):
+    for candidate in _declared(text, start, names):
         end = start + len(candidate)
         if text.startswith(candidate, start) and not _NAME_CHARACTER.match(text, end):
             return end
     return None
 
 
-def _declared(text: str, names: Names) -> list[str]:
-    """Every declared expression that could stand at the beginning of a text, longest first."""
-    if text.startswith("$inputs."):
+def _declared(text: str, start: int, names: Names) -> list[str]:
+    """Every declared expression that could stand at a place of a text, longest first."""
+    if text.startswith("$inputs.", start):
         known = [f"$inputs.{name}" for name in names.inputs]
-    elif text.startswith("$steps."):
+    elif text.startswith("$steps.", start):
         known = [f"$steps.{step}.outputs.{name}" for step, outs in names.steps.items() for name in outs]
-    elif text.startswith("$workflows."):
+    elif text.startswith("$workflows.", start):
         known = [f"$workflows.{flow}.outputs.{name}" for flow, outs in names.workflows.items() for name in outs]
-    elif match := _MESSAGE.match(text):
+    elif match := _MESSAGE.match(text, start):
         known = [match[0]]
     else:
         known = ["$statusCode"]

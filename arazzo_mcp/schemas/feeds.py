@@ -142,7 +142,7 @@ def walk(template: Template, place: Place, shapes: Shapes, *, top: bool = False)
         case Selected(context=Expression(root="inputs") as context):
             yield from (replace(feed, schema={}, whole=False) for feed in _of_expression(context, place, shapes))
         case Text(parts):
-            inside = (part for part in parts if isinstance(part, Expression) and part.root == "inputs")
+            inside = dict.fromkeys(part for part in parts if isinstance(part, Expression) and part.root == "inputs")
             found = (feed for part in inside for feed in _of_expression(part, place, shapes))
             yield from (replace(feed, schema={}, whole=False, needed=True) for feed in found)
         case Members(members):
