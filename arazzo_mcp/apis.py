@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urljoin
 
@@ -71,14 +72,7 @@ def open_apis(description: Description, texts: Mapping[str, Text], servers: Serv
             continue
         kind = _kind(data)
         if kind == "openapi":
-            apis[name] = OpenApi(
-                name,
-                data,
-                servers.urls.get(name),
-                variables=servers.of(name),
-                location=_location(description, source),
-                elsewhere=_Parts(name, texts),
-            )
+            apis[name] = _api(source, text, texts, servers, _location(description, source))
             findings += _as_typed(source)
         elif kind == "asyncapi":
             channels[name] = frozenset(_channel_operations(data))
@@ -89,6 +83,24 @@ def open_apis(description: Description, texts: Mapping[str, Text], servers: Serv
     sources = description.sources
     arazzo = frozenset(sources) - apis.keys() - unread.keys() - channels.keys()
     return Apis(apis, unread, channels, arazzo, {name: source.url for name, source in sources.items()}), findings
+
+
+def _api(source: Source, text: Text, texts: Mapping[str, Text], servers: Servers, location: str | None) -> OpenApi:
+    name = source.name
+    given = tuple(sorted(servers.of(name).items()))
+    if any(key.startswith(part_key(name, "")) for key in texts):
+        parts = _Parts(name, texts)
+        url = servers.urls.get(name)
+        return OpenApi(name, parse_data(text), url, variables=dict(given), location=location, elsewhere=parts)
+    return _shared(name, text, servers.urls.get(name), given, location)
+
+
+@lru_cache(maxsize=128)
+def _shared(
+    name: str, text: Text, url: str | None, variables: tuple[tuple[str, str], ...], location: str | None
+) -> OpenApi:
+    """One description for all the documents that call it: a folder of workflows has often a single API."""
+    return OpenApi(name, parse_data(text), url, variables=dict(variables), location=location)
 
 
 def _location(description: Description, source: Source) -> str | None:

@@ -6,7 +6,7 @@ Knows nothing of Arazzo but that values have a path; turns what is amiss into fi
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from arazzo_mcp.arazzo.quirks import tolerated
@@ -26,6 +26,24 @@ class Document:
     lines: Mapping[Path, tuple[int, int]] = field(default_factory=dict)
 
 
+class _Fields(Mapping[str, tuple[int, int]]):
+    """The place of each field of the object at a path, looked up when it is asked for: hardly any ever is."""
+
+    def __init__(self, lines: Mapping[Path, tuple[int, int]], path: Path) -> None:
+        self._lines, self._path = lines, path
+
+    def __getitem__(self, name: str) -> tuple[int, int]:
+        return self._lines[(*self._path, name)]
+
+    def __iter__(self) -> Iterator[str]:
+        depth = len(self._path)
+        inside = (path for path in self._lines if len(path) == depth + 1 and path[:depth] == self._path)
+        return (str(path[-1]) for path in inside)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
 @dataclass
 class Reader:
     """Collects findings while a document is read; `workflow` is the one that is being read."""
@@ -37,14 +55,10 @@ class Reader:
 
     def where(self, path: Path) -> Where:
         """The place of a path, or of the nearest thing around it whose place is known."""
-        known = next((path[:end] for end in range(len(path), -1, -1) if path[:end] in self.document.lines), ())
-        line, column = self.document.lines.get(known, (0, 0))
-        return Where(self.document.file, line, column, ".".join(map(str, path)), self._fields(path))
-
-    def _fields(self, path: Path) -> dict[str, tuple[int, int]]:
-        """The place of each field of the object at a path."""
         lines = self.document.lines
-        return {name: lines[place] for name in keys(_at(self.document.data, path)) if (place := (*path, name)) in lines}
+        ends = range(len(path), -1, -1)
+        line, column = next((place for end in ends if (place := lines.get(path[:end]))), (0, 0))
+        return Where(self.document.file, line, column, ".".join(map(str, path)), _Fields(lines, path))
 
     def error(self, path: Path, code: str, message: str, hint: str = "") -> None:
         """Something that keeps the present workflow, or the whole document, from being served."""
@@ -122,18 +136,6 @@ class Reader:
 def _kind(value: Json) -> str:
     names = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", type(None): "null"}
     return names.get(type(value), "a number")
-
-
-def _at(value: Json, path: Path) -> Json:
-    """The value at a path, None where nothing stands."""
-    for part in path:
-        if isinstance(value, dict):
-            value = value.get(part)
-        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
-            value = value[part]
-        else:
-            return None
-    return value
 
 
 def keys(value: Json) -> frozenset[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Final
 
 from arazzo_mcp.arazzo.command import Target
@@ -57,7 +58,7 @@ class Feeds:
 
     def __init__(self, targets: Mapping[tuple[str, str], Target], apis: Mapping[str, OpenApi]) -> None:
         self._targets, self._apis = targets, apis
-        self._shapes = {name: Shapes(api) for name, api in apis.items()}
+        self._shapes = {name: _shapes_of(api) for name, api in apis.items()}
 
     def of(self, workflow: Workflow, step: Step) -> Iterator[Feed]:
         """What goes into the request of a step, with plain schemas; nothing of one that calls no operation."""
@@ -81,6 +82,12 @@ def _of_parameter(parameter: Parameter, operation: Operation) -> Place:
     if declared.description:
         schema["description"] = declared.description
     return Place(name, schema, declared.required or declared.location == "path", as_text=not declared.content)
+
+
+@lru_cache(maxsize=128)
+def _shapes_of(api: OpenApi) -> Shapes:
+    """One for all the documents that call an API: it remembers what it has worked out."""
+    return Shapes(api)
 
 
 def _is_same(parameter: Parameter, declared: ApiParameter) -> bool:
