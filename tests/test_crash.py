@@ -1,0 +1,256 @@
+"""Servers that die, in every way that there is, and stores that fail: no run is lost, no job is paid for twice.
+
+The short form of `python -m tests.crash`, and the single stories that chance would tell too seldom. A test that is
+expected to fail shows a known defect; it fails as soon as that is mended, and then loses its mark.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import resource
+import shutil
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from mcp import Client
+
+from arazzo_mcp.arazzo.command import CallOperation
+from arazzo_mcp.arazzo.scope import Exchange
+from arazzo_mcp.demo.providers import ServedProviders
+from arazzo_mcp.engine.local import LocalEngine
+from arazzo_mcp.engine.run import Run, RunStatus
+from arazzo_mcp.engine.store import SqliteStore
+from arazzo_mcp.errors import StoreError
+from tests.conftest import ROOT, WORKFLOWS, HttpServer, command, http_server, stdio
+from tests.crash.life import Life
+from tests.crash.modes import MODES, mode
+from tests.crash.verdict import Verdict, judge, read_journal
+from tests.crash.world import Stage, stage
+from tests.test_engine import Provider, Shelf, program, until
+
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.skipif(sys.platform == "win32", reason="fork, and kill -9"),
+]
+
+SHORT = {"boundaries": 96, "one": 60, "two": 60, "four": 60, "failing": 40}
+"""Kills of the short form, by mode."""
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("name", list(MODES))
+async def test_no_run_is_lost_and_none_submits_twice(name: str) -> None:
+    verdict = await mode(name, SHORT[name], seed=11)
+    told = "\n".join(verdict.lines())
+    assert verdict.violations == [], told
+    assert (verdict.lost, verdict.doubles, verdict.unexplained) == (0, 0, 0), told
+    assert verdict.kills.total() >= SHORT[name], told
+    assert verdict.runs >= SHORT[name] / 2, told
+    assert verdict.take_overs > 0, told
+
+
+def test_the_short_form_kills_three_hundred_times() -> None:
+    assert sum(SHORT.values()) >= 300
+    assert set(SHORT) == set(MODES)
+
+
+# --- two processes
+
+
+@pytest.fixture
+async def quiet() -> AsyncIterator[Stage]:
+    """A stage whose provider does not fail."""
+    async with stage() as on:
+        yield on
+
+
+def three(stage: Stage, name: str, looks: int) -> list[dict[str, Any]]:
+    return [{"workflow": "three-submits", "inputs": {"mark": f"mark-{name}-0", "looks": looks}, "mark": f"mark-{name}-0"}]
+
+
+async def journal_says(folder: Path, word: str, detail: str | None = None) -> float:
+    """When the journal of a world first says something."""
+    with anyio.fail_after(20):
+        while True:
+            for line in read_journal(folder / "journal"):
+                if line.word == word and detail in (None, line.detail):
+                    return line.at
+            await anyio.sleep(0.01)
+
+
+async def test_a_living_process_takes_over_within_two_seconds(quiet: Stage) -> None:
+    folder = quiet.new_folder()
+    watcher = await quiet.nursery.bear(Life(str(folder), stays=3.0))
+    await journal_says(folder, "opens")
+    victim = await quiet.nursery.bear(Life(str(folder), three(quiet, "ace", 12)))
+    await journal_says(folder, "call<", "GET /jobs/{id} 200")
+    killed = time.time()
+    assert quiet.nursery.kill(victim)
+    taken = await journal_says(folder, "take<", "1")
+    assert await quiet.nursery.died(watcher) == 0
+    assert taken - killed < 2.0
+    verdict = judge(folder, quiet.record(), Verdict().kills, faults=False)
+    assert verdict.violations == []
+    assert verdict.ended["completed"] == 1
+
+
+async def test_processes_that_start_at_the_same_instant(quiet: Stage) -> None:
+    """On a store that none has made yet, and with the run of a dead one that each of them wants."""
+    for attempt, processes in enumerate([2, 4, 8] * 3):
+        folder = quiet.new_folder()
+        if attempt:
+            dead = await quiet.nursery.bear(Life(str(folder), three(quiet, f"{attempt}", 2), at=12))
+            assert await quiet.nursery.died(dead) == -9
+        lives = [Life(str(folder), stays=0.3) for _ in range(processes)]
+        pids = await asyncio.gather(*(quiet.nursery.bear(life) for life in lives))
+        statuses = [await quiet.nursery.died(pid) for pid in pids]
+        assert set(statuses) == {0}, (folder / "log").read_text()
+        verdict = judge(folder, quiet.record(), Verdict().kills, faults=False)
+        assert verdict.violations == []
+        assert verdict.take_overs == (1 if attempt else 0)
+
+
+# --- the real server, one process for each client, as hosts start it
+
+
+@pytest.mark.timeout(240)
+async def test_real_servers_over_one_store_are_killed_at_random(providers: ServedProviders, tmp_path: Path) -> None:
+    given = [WORKFLOWS / "fal.arazzo.yaml", "--server", f"fal={providers.fal_url}", "--store", tmp_path / "r.sqlite3"]
+    given += ["--wait-seconds", "0"]
+    kills, started = 6, []
+    async with http_server(*given, env={"FAL_KEY": "k"}) as lasting, Client(lasting.mcp) as client:
+        for number in range(kills):
+            async with http_server(*given, env={"FAL_KEY": "k"}) as dying:
+                async with Client(dying.mcp) as other:
+                    for run in range(3):
+                        job = {"prompt": f"{number}-{run}", "_demo": {"polls": 2}}
+                        inputs = {"model": "fal-ai/flux/schnell", "app": "fal-ai/flux", "input": job}
+                        result = await other.call_tool("fal-queue-inference", inputs)
+                        assert result.structured_content is not None
+                        started.append(result.structured_content["run_id"])
+                await anyio.sleep(0.4 * number / kills)
+                await dying.kill()
+        ended = [await _to_the_end(client, run_id) for run_id in started]
+    assert {one["status"] for one in ended} <= {"completed", "in_doubt"}
+    assert any(one["status"] == "completed" for one in ended)
+    assert {providers.record.submits(job) for job in providers.record.jobs} == {1}
+    assert "Traceback" not in lasting.log
+
+
+async def _to_the_end(client: Client, run_id: str) -> dict[str, Any]:
+    with anyio.fail_after(60):
+        while True:
+            result = await client.call_tool("run_status", {"run_id": run_id, "wait_seconds": 10})
+            assert result.structured_content is not None
+            if result.structured_content["status"] != "working":
+                return result.structured_content
+
+
+# --- the store fails under a server that works
+
+
+@asynccontextmanager
+async def on_a_small_disk(folder: Path, *arguments: str | Path) -> AsyncIterator[HttpServer]:
+    """`serve` with a file system of 3 MB at `folder`, which nobody else sees."""
+    mounted = 'mount -t tmpfs -o size=3m tmpfs "$0" && exec "$@"'
+    served = command("serve", *arguments, "--transport", "http", "--port", "0")
+    process = await anyio.open_process(
+        ["unshare", "-rm", "sh", "-c", mounted, str(folder), *served], stdout=-1, stderr=-1, cwd=ROOT
+    )
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(process.aclose)
+        stack.callback(lambda: process.kill() if process.returncode is None else None)
+        seen = ""
+        assert process.stderr is not None
+        with anyio.fail_after(30):
+            while "listens on " not in seen:
+                seen += (await process.stderr.receive()).decode()
+        server = HttpServer(seen.split("listens on ")[1].split("/mcp")[0], process, seen)
+        tasks = await stack.enter_async_context(anyio.create_task_group())
+        tasks.start_soon(server.drain)
+        yield server
+        tasks.cancel_scope.cancel()
+
+
+def can_mount() -> bool:
+    if shutil.which("unshare") is None:
+        return False
+    tried = ["unshare", "-rm", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]
+    return subprocess.run(tried, capture_output=True, check=False).returncode == 0
+
+
+class Trouble:
+    """A store that cannot be written any more, and can again."""
+
+    def __init__(self, server: HttpServer, folder: Path) -> None:
+        self.pid, self.folder = server.process.pid, Path(f"/proc/{server.process.pid}/root{folder}")
+
+    def fill(self) -> None:
+        """Not a byte is left on the disk."""
+        with (self.folder / "filler").open("wb", buffering=0) as file, contextlib.suppress(OSError):
+            while True:
+                file.write(b"x" * 4096)
+
+    def empty(self) -> None:
+        (self.folder / "filler").unlink()
+
+    def limit(self) -> None:
+        """No file of this process may grow."""
+        resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
+
+    def unlimit(self) -> None:
+        resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+
+@pytest.mark.parametrize("kind", ["the disk is full", "its files may not grow"])
+async def test_a_store_that_cannot_grow(kind: str, providers: ServedProviders, tmp_path: Path) -> None:
+    """Nothing is asked for that cannot be recorded, and everything goes on when there is room again."""
+    if kind == "the disk is full" and not can_mount():
+        pytest.skip("no file system can be mounted here")
+    if not hasattr(resource, "prlimit"):
+        pytest.skip("no prlimit")
+    given = [WORKFLOWS / "fal.arazzo.yaml", "--server", f"fal={providers.fal_url}", "--wait-seconds", "0"]
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    given += ["--store", disk / "runs.sqlite3"]
+    os.environ["FAL_KEY"] = "k"
+    async with AsyncExitStack() as stack:
+        full = kind == "the disk is full"
+        server = await stack.enter_async_context(on_a_small_disk(disk, *given) if full else http_server(*given))
+        client = await stack.enter_async_context(Client(server.mcp))
+        first = await client.call_tool("fal-queue-inference", _inputs("first", 4))
+        assert first.structured_content is not None
+        with anyio.fail_after(10):
+            while not providers.record.jobs:
+                await anyio.sleep(0.02)
+        trouble = Trouble(server, disk)
+        (trouble.fill if full else trouble.limit)()
+        refused = await client.call_tool("fal-queue-inference", _inputs("refused", 1))
+        assert refused.is_error
+        assert ("full" if full else "disk I/O error") in str(refused.content)
+        assert "No request was sent" in str(refused.content)
+        await anyio.sleep(3.0)
+        looks = providers.record.jobs[0].looks
+        assert [job.input["prompt"] for job in providers.record.jobs] == ["first"]
+        assert looks <= 2, "a run that cannot be recorded stands still"
+        (trouble.empty if full else trouble.unlimit)()
+        ended = await _to_the_end(client, first.structured_content["run_id"])
+        after = await client.call_tool("fal-queue-inference", _inputs("after", 1))
+        assert not after.is_error
+    assert ended["status"] == "completed"
+    assert {providers.record.submits(job) for job in providers.record.jobs} == {1}
+
+
+def _inputs(prompt: str, polls: int) -> dict[str, Any]:
+    job = {"prompt": prompt, "_demo": {"polls": polls}}
+    return {"model": "fal-ai/flux/schnell", "app": "fal-ai/flux", "input": job}
