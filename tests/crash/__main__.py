@@ -1,6 +1,6 @@
 """The long form of the crash harness.
 
-    python -m tests.crash --kills 3000 [--only boundaries,four] [--seed 7]
+python -m tests.crash --kills 3000 [--only boundaries,four] [--seed 7]
 """
 
 from __future__ import annotations

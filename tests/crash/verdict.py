@@ -117,7 +117,11 @@ def _count(verdict: Verdict, rows: list[sqlite3.Row], journal: list[Line]) -> No
 
 
 def _lost(
-    verdict: Verdict, rows: list[sqlite3.Row], marks: dict[str, sqlite3.Row], journal: list[Line], record: dict[str, Any]
+    verdict: Verdict,
+    rows: list[sqlite3.Row],
+    marks: dict[str, sqlite3.Row],
+    journal: list[Line],
+    record: dict[str, Any],
 ) -> None:
     """A run that was handed out is in the store, and so is every run that has asked for anything; and all end."""
     ids = {row["id"] for row in rows}
