@@ -19,7 +19,6 @@ from typing import Any, Final
 
 from tests.conftest import ROOT
 from tests.crash.life import Life
-from tests.crash.mortal import Fate
 from tests.crash.verdict import Verdict, judge, read_journal
 from tests.crash.work import Work, work
 
@@ -186,7 +185,7 @@ class World:
         at = self._boundary()
         pid = await self.stage.nursery.bear(self._new_life(at))
         if at == 0:
-            await asyncio.sleep(self.some.uniform(0.0, 0.6))
+            await asyncio.sleep(self.some.uniform(0.0, 0.8))
             if self.stage.nursery.kill(pid):
                 self.kills["at any time"] += 1
             await self.stage.nursery.died(pid)
@@ -197,7 +196,7 @@ class World:
     def _boundary(self) -> int:
         if self.boundaries:
             return self.boundaries.pop(0)
-        return 0 if self.some.random() < 0.5 else self.some.randint(1, 40)
+        return 0 if self.some.random() < 0.5 else self.some.randint(1, 60)
 
     def _new_life(self, at: int) -> Life:
         marks = [f"mark-{self.name}-{self.marks + n}" for n in range(self.plan.runs)]
@@ -207,7 +206,7 @@ class World:
             self.stage.work.runs(self.some, marks),
             at,
             self.plan.cancels,
-            start_seconds=0.1 if at == 0 else 0.0,
+            start_seconds=0.4 if at == 0 else 0.0,
             seed=self.some.getrandbits(32),
             request_seconds=3.0 if self.plan.faults else 30.0,
         )
@@ -232,6 +231,3 @@ async def play(stage: Stage, plans: list[Plan], seed: int, *, at_once: int = 4) 
 
     await asyncio.gather(*(one(number, plan) for number, plan in enumerate(plans)))
     return together
-
-
-__all__ = ["Fate", "Nursery", "Plan", "Stage", "World", "play", "stage"]
