@@ -34,6 +34,11 @@ SAVED = [
 COLUMNS = ("state", "command", "outcome")
 
 
+def load(path: Path) -> dict[str, Any]:
+    saved: dict[str, Any] = json.loads(path.read_text())
+    return saved
+
+
 def restore(version: str, row: dict[str, Any], path: Path) -> None:
     """The store as that version left it, with one run."""
     connection = sqlite3.connect(path)
@@ -62,7 +67,7 @@ class Provider:
 
 @pytest.mark.parametrize(("version", "path"), SAVED)
 async def test_a_saved_state_is_loaded_and_finished(version: str, path: Path, tmp_path: Path) -> None:
-    saved = json.loads(path.read_text())
+    saved = load(path)
     row, then = saved["row"], saved["then"]
     restore(version, row, tmp_path / "runs.sqlite3")
     provider = Provider(then["replies"])

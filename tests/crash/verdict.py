@@ -32,9 +32,13 @@ class Line:
 
 @dataclass
 class Verdict:
-    """Counts, and every violation in words. cancels: how many were requested and recorded; take_overs: runs that one
-    life took from another; misjudged: failed, because their jobs had been cancelled by a cancel of theirs whose answer was
-    lost, and which was answered "already completed" when it was sent again; unsent: of those in doubt, the ones whose request never reached the provider."""
+    """Counts, and every violation in words.
+
+    cancels: how many were requested and recorded; take_overs: runs that one life took from another; unsent: of those in
+    doubt, the ones whose request never reached the provider; misjudged: failed because their jobs had been cancelled by
+    a cancel of theirs whose answer was lost, and which was answered "already completed" when it was sent again;
+    repeated: failed because a PUT of the workflow itself, repeated after a kill, was answered otherwise than at first.
+    """
 
     kills: Counter[str] = field(default_factory=Counter)
     ended: Counter[str] = field(default_factory=Counter)
@@ -48,6 +52,7 @@ class Verdict:
     doubles: int = 0
     unexplained: int = 0
     misjudged: int = 0
+    repeated: int = 0
     violations: list[str] = field(default_factory=list)
 
     def add(self, other: Verdict) -> None:
@@ -62,7 +67,8 @@ class Verdict:
         ends = ", ".join(f"{self.ended[name]} {name}" for name in ENDS)
         yield f"runs {self.runs}: {ends}; taken over {self.take_overs} times"
         yield f"submits {self.submits}, double {self.doubles}; lost runs {self.lost}"
-        yield f"in doubt without a reason {self.unexplained}; in doubt, and nothing had arrived {self.unsent}; misjudged {self.misjudged}"
+        yield f"in doubt without a reason {self.unexplained}; in doubt, and nothing had arrived {self.unsent}"
+        yield f"failed by a cancel of their own {self.misjudged}, by a PUT that was repeated {self.repeated}"
         remotes = ", ".join(f"{n} {name}" for name, n in sorted(self.remotes.items()))
         yield f"cancels {self.cancels}: {remotes or 'none'}"
         yield from (f"VIOLATION {violation}" for violation in self.violations)
@@ -158,6 +164,8 @@ def _look_at(
             verdict.violations.append(f"run {row['id']} ({mark}) is in doubt without a reason: {_told(lines)}")
     if status == "failed" and "cancelled" in record["jobs"].get(mark, ()) and _was_told_too_late(row):
         verdict.misjudged += 1
+    elif status == "failed" and _puts_twice(lines):
+        verdict.repeated += 1
     elif status == "failed" and not faults:
         verdict.violations.append(f"run {row['id']} failed: {row['outcome'][:300]}")
     if status == "cancelled" and json.loads(row["state"])["remote"] in ("cancelled", "cancel_requested"):
@@ -165,6 +173,11 @@ def _look_at(
         if alive:
             verdict.violations.append(f"run {row['id']} ({mark}) was cancelled and its job lives on: {_told(lines)}")
     verdict.violations += _sent_too_late(row, lines)
+
+
+def _puts_twice(lines: list[Line]) -> bool:
+    asked = Counter(line.detail for line in lines if line.word == "call>" and line.detail.startswith("PUT"))
+    return max(asked.values(), default=0) > 1
 
 
 def _was_told_too_late(row: sqlite3.Row) -> bool:

@@ -1,7 +1,7 @@
 """Every place that a run can be in, as stories: how it gets there, and what must happen when it goes on.
 
-`replies` lead there (`cancel` requests the cancel); `then` are the answers that it gets afterwards, `asked` what it asks
-for, in order. What is expected is written here by hand: nothing of it is taken from what the package does.
+`replies` lead there (`cancel` requests the cancel); `then` are the answers that it gets afterwards, `asked` what it
+asks for, in order. What is expected is written here by hand: nothing of it is taken from what the package does.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ OUTPUTS: Final = {"state": "done", "result": {"url": "u"}}
 
 @dataclass(frozen=True)
 class Story:
-    """One place. fresh: recorded, and nothing asked for yet; requested: a cancel is recorded and not heard yet; cancels:
-    somebody cancels it when it has been loaded."""
+    """One place. fresh: recorded, and nothing asked for yet; requested: a cancel is recorded and not heard yet;
+    cancels: somebody cancels it when it has been loaded."""
 
     about: str
     workflow: str = "job"
