@@ -261,11 +261,6 @@ def _inputs(prompt: str, polls: int) -> dict[str, Any]:
 # --- single stories, in one process
 
 
-def known_defect(why: str) -> pytest.MarkDecorator:
-    """The story is right and the package is not, yet."""
-    return pytest.mark.xfail(strict=True, reason=why)
-
-
 class FragileStore(SqliteStore):
     """A store that fails once where it is told to, and can be held up."""
 
@@ -337,7 +332,6 @@ async def left_behind(opened: Opened, provider: Provider, tmp_path: Path, **colu
     return run.id
 
 
-@known_defect("the change is ticked off before it is looked at")
 async def test_a_cancel_is_heard_though_the_store_could_not_be_read_at_first(opened: Opened) -> None:
     provider = Provider()
     async with opened(provider) as (engine, store), opened(provider) as (other, _):
@@ -350,7 +344,6 @@ async def test_a_cancel_is_heard_though_the_store_could_not_be_read_at_first(ope
         assert (await engine.get(run.id)).status is RunStatus.CANCELLED
 
 
-@known_defect("taken in one transaction, read in another")
 async def test_runs_that_were_taken_are_driven_though_they_could_not_be_read_at_first(
     opened: Opened, tmp_path: Path
 ) -> None:
@@ -366,7 +359,6 @@ async def test_runs_that_were_taken_are_driven_though_they_could_not_be_read_at_
         FragileStore.failing = None
 
 
-@known_defect("between being taken and being driven a run hears nothing")
 async def test_a_cancel_while_its_run_is_being_taken_over(opened: Opened) -> None:
     provider = Provider()
     shelf = Shelf(program())
@@ -396,7 +388,6 @@ async def _orphan(opened: Opened, provider: Provider) -> str:
         return (await polling(other)).id
 
 
-@known_defect("a missing lock file is a dead owner")
 async def test_a_lock_file_that_disappears_costs_its_owner_no_run(opened: Opened, tmp_path: Path) -> None:
     """Cleaners of temporary folders do that."""
     provider = Provider()
@@ -416,7 +407,6 @@ async def test_a_lock_file_that_disappears_costs_its_owner_no_run(opened: Opened
     assert provider.asked.count("POST /jobs") == 1
 
 
-@known_defect("an OSError ends the watch, and with it the engine")
 async def test_a_folder_of_locks_that_cannot_be_written_stops_nothing(
     opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -445,7 +435,6 @@ async def left_alone(tmp_path: Path, run: Run) -> None:
     connection.close()
 
 
-@known_defect("a wait ends at a moment of the wall clock")
 async def test_a_clock_that_is_set_back_makes_no_wait_longer(opened: Opened, tmp_path: Path) -> None:
     provider = Provider()
     run_id = await left_behind(opened, provider, tmp_path, due=time.time() + 7200)
@@ -466,7 +455,6 @@ class Fal(Provider):
         return answer
 
 
-@known_defect("`already completed` may be the answer to one's own earlier cancel")
 async def test_a_cancel_that_was_taken_before_the_death_of_its_process_is_a_cancel(
     opened: Opened, tmp_path: Path
 ) -> None:

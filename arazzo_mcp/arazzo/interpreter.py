@@ -370,6 +370,8 @@ def _end(program: Program, state: State, trouble: dict[str, Json] | None = None)
     ended = Ended(frame.inputs, outputs, frame.completed, unfinished=trouble is not None)
     now = dict.fromkeys((*frame.instead_of, workflow.id), ended)
     below = replace(state, frames=state.frames[:-1], ended={**state.ended, **now})
+    if not below.frames and trouble is not None and state.perhaps and state.remote == "already_completed":
+        return replace(state, remote="cancel_requested"), Done(Outcome("cancelled", ended.outputs))
     if not below.frames:
         return state, Done(Outcome("completed" if trouble is None else "failed", ended.outputs, trouble))
     if trouble is not None and frame.returns == "retry":
@@ -430,7 +432,9 @@ def _after_cancel(program: Program, state: State, exchange: Exchange) -> Advance
     said = message_of(None if exchange.body is ABSENT else exchange.body)
     words = exchange.failure.message if exchange.failure else f"{exchange.status} {said}".strip()
     upstream = {**state.upstream, **glimpse(exchange), "cancel": words}
-    state = replace(state, remote=remote_of(exchange), upstream=upstream, tries=0)
+    tries, remote = state.tries, remote_of(exchange)
+    # "already completed" may be the answer to a cancel of ours that was taken, and whose own answer was lost
+    state = replace(state, remote=remote, upstream=upstream, tries=0, perhaps=tries > 1)
     if state.remote != "already_completed":
         return _cancelled(program, replace(state, cancel=False, too_late=0))
     if state.too_late + 1 < len(_cancel_calls(program, state)):

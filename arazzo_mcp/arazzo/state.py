@@ -49,8 +49,9 @@ class State:
 
     calls: requests answered or failed so far; submits: those that must not be repeated and were taken; upstream: what
     the provider last said of the job; cancel: the cancel's own request is under way, tries: how often it has been sent,
-    too_late: calls that came too late; remote: what became of it; failed: the problem of a run that had failed and goes
-    on only to cancel its job; transfers: how often control went over to a workflow.
+    too_late: calls that came too late; remote: what became of it; perhaps: an earlier cancel, whose answer was lost,
+    may have been taken; failed: the problem of a run that had failed and goes on only to cancel its job; transfers:
+    how often control went over to a workflow.
     """
 
     frames: tuple[Frame, ...] = ()
@@ -64,6 +65,7 @@ class State:
     too_late: int = 0
     transfers: dict[str, int] = field(default_factory=dict)
     remote: Remote | None = None
+    perhaps: bool = False
     failed: dict[str, Json] | None = None
     version: int = 1
 

@@ -157,6 +157,8 @@ def recovered(run: Run) -> Run:
             run,
             command=Done(_in_doubt(run.command, "the process that sent it ended before an answer was recorded")),
         )
+    if isinstance(run.command, CallOperation) and run.state.cancel:
+        return replace(run, state=replace(run.state, tries=run.state.tries + 1))
     return run
 
 
@@ -210,7 +212,9 @@ async def _interrupted_by_cancel(live: Live, command: Command, perform: Perform)
     if isinstance(command, CallOperation):
         await anyio.lowlevel.checkpoint()  # nothing is sent by a process that is ending
         return Exchanged(await perform(live.run.program, command))
-    await anyio.sleep(max(0.0, (live.run.due or 0.0) - time.time()))
+    if isinstance(command, Wait):
+        # never longer than was asked for: the wall clock may have been set back since
+        await anyio.sleep(min(command.seconds, max(0.0, (live.run.due or 0.0) - time.time())))
     return Woke()
 
 

@@ -152,10 +152,11 @@ class LocalEngine:
         if run.may_live_on:
             await self._reopen(run)
         elif not run.ended:
+            live = self._live.get(run_id)
+            if live is not None:
+                live.request_cancel()  # its driver records it too, before it sends anything
             await self._store.request_cancel(run_id)
-            if live := self._live.get(run_id):
-                live.request_cancel()
-            elif self._tasks is not None:
+            if live is None and self._tasks is not None:
                 await self._take_over(run_id)
         return await self.get(run_id, principal)
 
@@ -216,10 +217,11 @@ class LocalEngine:
             try:
                 now = await self._store.version()
                 if now != version:
-                    version = now
                     await self._notice()
+                    version = now
             except StoreError as error:
                 log.error("other processes cannot be watched meanwhile: %s", error)
+            self._keep_lock()
             if time.monotonic() - looked >= _TAKE_OVER_SECONDS:
                 looked = time.monotonic()
                 await self._look_after()
@@ -228,11 +230,14 @@ class LocalEngine:
         """Take over what dead processes have left; what keeps us from it now is tried again."""
         try:
             await self._take_over()
-        except StoreError as error:
+        except (StoreError, OSError) as error:
             log.error("runs of dead processes cannot be taken over meanwhile: %s", error)
 
     async def _notice(self) -> None:
         self._wake_watchers()
+        await self._hear_cancels()
+
+    async def _hear_cancels(self) -> None:
         for run_id in await self._store.cancels(self.owner):
             if live := self._live.get(run_id):
                 live.request_cancel()
@@ -251,6 +256,7 @@ class LocalEngine:
                 with anyio.CancelScope(shield=True):  # what is taken must be driven
                     for run in await self._store.take(owner, self.owner, documents, run_id):
                         await self._recover(run)
+                    await self._hear_cancels()  # of a run that had been taken and was not driven yet
 
     def _is_dead(self, owner: str) -> bool:
         """A process that lives holds its lock."""
@@ -259,9 +265,24 @@ class LocalEngine:
             lock.acquire(blocking=False)
         except Timeout:
             return False
-        os.unlink(lock.lock_file)
+        with suppress(OSError):  # another process has seen it too
+            os.unlink(lock.lock_file)
         lock.release()
         return True
+
+    def _keep_lock(self) -> None:
+        """Make the lock file again where somebody has removed it: without it this process counts as dead."""
+        if Path(self._lock.lock_file).exists():
+            return
+        try:
+            self._locks.mkdir(parents=True, exist_ok=True, mode=0o700)
+            again = FileLock(self._lock.lock_file)
+            again.acquire(blocking=False)
+        except (OSError, Timeout) as error:
+            log.error("the lock file %s cannot be made again: %s", self._lock.lock_file, error)
+            return
+        self._lock.release()
+        self._lock = again
 
     async def _recover(self, run: Run) -> None:
         try:

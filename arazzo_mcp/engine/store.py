@@ -16,7 +16,7 @@ import threading
 import zlib
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, TypeVar
@@ -193,21 +193,18 @@ class SqliteStore:
         """Make an owner's working runs another's."""
         wanted = None if documents is None else set(documents)
 
-        def do(connection: sqlite3.Connection) -> list[str]:
-            found = connection.execute("SELECT id, document FROM runs WHERE owner = ? AND status = 'working'", (dead,))
-            ids = [
-                row[0] for row in found.fetchall()
-                if (run_id is None or row[0] == run_id) and (wanted is None or row[1] in wanted)
+        def do(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
+            found = connection.execute(f"SELECT {_COLUMNS} FROM runs WHERE owner = ? AND status = 'working'", (dead,))
+            rows = [
+                row for row in found.fetchall()
+                if (run_id is None or row[0] == run_id) and (wanted is None or row[3] in wanted)
             ]  # fmt: skip
             connection.executemany(
-                "UPDATE runs SET owner = ? WHERE id = ? AND owner = ?", [(owner, i, dead) for i in ids]
+                "UPDATE runs SET owner = ? WHERE id = ? AND owner = ?", [(owner, row[0], dead) for row in rows]
             )
-            return ids
+            return rows
 
-        taken = set(await self._ask(do, durable=True))
-        return [
-            run for run in await self._select("WHERE owner = ? AND status = 'working'", (owner,)) if run.id in taken
-        ]
+        return [replace(run, owner=owner) for run in self._runs(await self._ask(do, durable=True))]
 
     async def version(self) -> int:
         """SQLite's data_version: changes whenever another process has written."""
@@ -223,8 +220,11 @@ class SqliteStore:
         def do(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
             return connection.execute(f"SELECT {_COLUMNS} FROM runs {where}", values).fetchall()
 
+        return self._runs(await self._ask(do))
+
+    def _runs(self, rows: list[tuple[Any, ...]]) -> list[Run]:
         runs = []
-        for row in await self._ask(do):
+        for row in rows:
             try:
                 runs.append(_run(row))
             except ValueError as error:

@@ -96,7 +96,8 @@ def files() -> Iterator[tuple[str, str]]:
     """Every file of the present version: its name and its text."""
     pinned = snapshot()
     linked = relink(pinned, PACE)
-    assert not linked.findings, linked.findings
+    odd = [finding for finding in linked.findings if finding.severity != "info"]
+    assert not odd, odd
     yield "documents.json", _text(json.loads(pinned.to_json()))
     yield "store.sql", f"{''.join(MIGRATIONS)}PRAGMA user_version = {len(MIGRATIONS)};\n"
     for name, story in STORIES.items():
