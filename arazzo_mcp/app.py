@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING
 
 from arazzo_mcp.arazzo.command import CallOperation, Pace, Program
 from arazzo_mcp.arazzo.scope import Exchange
+from arazzo_mcp.authors.rules import placed
 from arazzo_mcp.credentials import Credentials
 from arazzo_mcp.engine.local import LocalEngine
 from arazzo_mcp.engine.store import SqliteStore
 from arazzo_mcp.errors import DocumentError, UsageError
 from arazzo_mcp.findings import did_you_mean
-from arazzo_mcp.http import ApiClient, HttpLimits
+from arazzo_mcp.http.client import ApiClient, HttpLimits
 from arazzo_mcp.library import Library, Linked, Options, open_library, relink
-from arazzo_mcp.reading import Snapshot
-from arazzo_mcp.rules import placed
+from arazzo_mcp.reading.read import Snapshot
 from arazzo_mcp.server.catalog import Catalog, Offer
 from arazzo_mcp.settings import Settings
 

@@ -30,7 +30,7 @@ from arazzo_mcp.options import (
 )
 
 if TYPE_CHECKING:
-    from arazzo_mcp.check import Report
+    from arazzo_mcp.authors.check import Report
     from arazzo_mcp.library import Library
     from arazzo_mcp.server.catalog import Entry
     from arazzo_mcp.settings import Settings
@@ -90,7 +90,7 @@ def check(
     if not paths:
         raise typer.BadParameter("name a document or a folder", param_hint="PATHS")
     from arazzo_mcp.app import load
-    from arazzo_mcp.check import report
+    from arazzo_mcp.authors.check import report
     from arazzo_mcp.credentials import Credentials
 
     settings = settings_of(
@@ -102,9 +102,9 @@ def check(
 
 
 def _tell(found: Report, form: Format, *, verbose: bool) -> None:
-    from arazzo_mcp.check import github_lines, report_lines
-    from arazzo_mcp.finding_text import local
-    from arazzo_mcp.sarif import sarif
+    from arazzo_mcp.authors.check import github_lines, report_lines
+    from arazzo_mcp.authors.finding_text import local
+    from arazzo_mcp.authors.sarif import sarif
 
     match form:
         case Format.JSON:
@@ -120,7 +120,7 @@ def _tell(found: Report, form: Format, *, verbose: bool) -> None:
 
 
 def _explain(code: str, form: Format) -> None:
-    from arazzo_mcp.rules import RULES, as_data, explained, listed
+    from arazzo_mcp.authors.rules import RULES, as_data, explained, listed
 
     if form not in (Format.TEXT, Format.JSON):
         raise typer.BadParameter(f"--explain tells as text or json, not as {form}")
@@ -170,7 +170,7 @@ def graph(
 ) -> None:
     """Draw one workflow as a Mermaid flowchart."""
     from arazzo_mcp.app import load
-    from arazzo_mcp.graph import mermaid
+    from arazzo_mcp.authors.graph import mermaid
 
     library = load(
         [path],
@@ -184,9 +184,9 @@ def dry_run(
     library: Library, entry: Entry, given: dict[str, Any], settings: Settings, *, as_json: bool, curl: bool
 ) -> int:
     """Print what a run of a workflow would send; the exit status: 1 where something is known to go wrong."""
-    from arazzo_mcp import dry_run_text
+    from arazzo_mcp.authors import dry_run_text
+    from arazzo_mcp.authors.dry_run import DryRun
     from arazzo_mcp.credentials import Credentials
-    from arazzo_mcp.dry_run import DryRun
 
     if as_json and curl:
         raise typer.BadParameter("--json and --curl cannot go together")

@@ -6,19 +6,19 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from arazzo_mcp.apis import Servers
 from arazzo_mcp.arazzo.command import Pace, Program, Target
 from arazzo_mcp.arazzo.graft import joined, prefix
 from arazzo_mcp.arazzo.model import Description, Workflow
-from arazzo_mcp.documents import is_arazzo
 from arazzo_mcp.errors import DocumentError
 from arazzo_mcp.findings import Finding, Where, strictly
-from arazzo_mcp.link import link
-from arazzo_mcp.locate import Identities, files_under
+from arazzo_mcp.linking.apis import Servers
+from arazzo_mcp.linking.link import link
 from arazzo_mcp.openapi.cancel import cancel_plans
 from arazzo_mcp.openapi.model import Operation
 from arazzo_mcp.openapi.parse import OpenApi
-from arazzo_mcp.reading import Reading, Snapshot, read
+from arazzo_mcp.reading.documents import is_arazzo
+from arazzo_mcp.reading.locate import Identities, files_under
+from arazzo_mcp.reading.read import Reading, Snapshot, read
 from arazzo_mcp.schemas.tool import ToolInputs, ToolSchemas, as_written
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 from rich.console import Console
 
+from arazzo_mcp.authors.finding_text import finding_line
 from arazzo_mcp.errors import DocumentError, InvalidInputs, UnknownWorkflow
-from arazzo_mcp.finding_text import finding_line
 from arazzo_mcp.findings import Finding
 from arazzo_mcp.settings import Settings, load_settings
 

@@ -10,11 +10,11 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from arazzo_mcp.app import load
-from arazzo_mcp.check import Report, github_lines, report
+from arazzo_mcp.authors.check import Report, github_lines, report
+from arazzo_mcp.authors.finding_text import finding_line
+from arazzo_mcp.authors.sarif import sarif
 from arazzo_mcp.credentials import Credentials
-from arazzo_mcp.finding_text import finding_line
 from arazzo_mcp.findings import Finding, Where
-from arazzo_mcp.sarif import sarif
 from arazzo_mcp.settings import Settings
 from tests.conftest import CORPUS
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from arazzo_mcp.arazzo.scope import ABSENT
-from arazzo_mcp.decode import decode, is_done, whole_events
-from arazzo_mcp.files import FileRoots
+from arazzo_mcp.http.decode import decode, is_done, whole_events
+from arazzo_mcp.http.files import FileRoots
 from arazzo_mcp.openapi.encode import UnfitValue
 
 XML = '<?xml version="1.0" encoding="ISO-8859-1"?><a>\u00e9</a>'

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import yaml
 
-from arazzo_mcp import dry_run_text
 from arazzo_mcp.app import load
+from arazzo_mcp.authors import dry_run_text
+from arazzo_mcp.authors.dry_run import MOST_STEPS, DryRun
 from arazzo_mcp.credentials import Credentials
-from arazzo_mcp.dry_run import MOST_STEPS, DryRun
 from arazzo_mcp.settings import Settings
 from tests.conftest import CORPUS, WORKFLOWS
 

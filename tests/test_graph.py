@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from arazzo_mcp.app import load
-from arazzo_mcp.graph import mermaid
+from arazzo_mcp.authors.graph import mermaid
 from arazzo_mcp.settings import Settings
 from tests.conftest import CORPUS, WORKFLOWS
 

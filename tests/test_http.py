@@ -19,8 +19,8 @@ from arazzo_mcp.arazzo.command import Argument, Body, CallOperation, Target
 from arazzo_mcp.arazzo.scope import ABSENT, Exchange
 from arazzo_mcp.arazzo.state import STATE_JSON, Frame, State
 from arazzo_mcp.credentials import Credentials
-from arazzo_mcp.decode import decode
-from arazzo_mcp.http import ApiClient, HttpLimits, retry_after
+from arazzo_mcp.http.client import ApiClient, HttpLimits, retry_after
+from arazzo_mcp.http.decode import decode
 from arazzo_mcp.openapi.parse import OpenApi
 from tests.conftest import Scripted
 

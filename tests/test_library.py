@@ -10,7 +10,7 @@ import pytest
 from arazzo_mcp.arazzo.command import Pace
 from arazzo_mcp.findings import Finding
 from arazzo_mcp.library import Library, Options, open_library, relink
-from arazzo_mcp.reading import Snapshot
+from arazzo_mcp.reading.read import Snapshot
 from tests.conftest import CORPUS
 
 API = """openapi: 3.0.3

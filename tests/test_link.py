@@ -14,7 +14,7 @@ import yaml
 from arazzo_mcp.arazzo.command import Pace
 from arazzo_mcp.findings import Finding, Where, strictly
 from arazzo_mcp.library import Library, Options, open_library, relink
-from arazzo_mcp.reading import Snapshot
+from arazzo_mcp.reading.read import Snapshot
 from tests.conftest import command
 
 PATHS: dict[str, Any] = {

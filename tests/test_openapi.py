@@ -11,13 +11,13 @@ import pytest
 from arazzo_mcp.arazzo.command import Argument, Body, CallOperation, Target
 from arazzo_mcp.arazzo.quirks import TOLERANCES
 from arazzo_mcp.credentials import Credentials
-from arazzo_mcp.documents import Text, parse_data
 from arazzo_mcp.errors import BindError
 from arazzo_mcp.openapi.bind import bind
 from arazzo_mcp.openapi.model import Operation, Request
 from arazzo_mcp.openapi.oddities import oddities
 from arazzo_mcp.openapi.parse import OpenApi
 from arazzo_mcp.openapi.reference import file_references
+from arazzo_mcp.reading.documents import Text, parse_data
 from tests.conftest import CORPUS
 
 FORM = "application/x-www-form-urlencoded"

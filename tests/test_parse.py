@@ -9,8 +9,8 @@ import pytest
 
 from arazzo_mcp.arazzo.model import Description
 from arazzo_mcp.arazzo.parse import Document, parse
-from arazzo_mcp.documents import Text, parse_with_lines
 from arazzo_mcp.findings import Finding, did_you_mean, strictly
+from arazzo_mcp.reading.documents import Text, parse_with_lines
 
 TOP = """\
 arazzo: 1.0.1

@@ -8,7 +8,7 @@ import pytest
 
 from arazzo_mcp.arazzo.command import Pace
 from arazzo_mcp.library import Library, Options, open_library, relink
-from arazzo_mcp.reading import Snapshot
+from arazzo_mcp.reading.read import Snapshot
 
 API = """openapi: 3.1.0
 info: {title: t, version: '1'}

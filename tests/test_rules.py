@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from arazzo_mcp.arazzo.quirks import TOLERANCES
+from arazzo_mcp.authors.rules import RULES, explained, placed
+from arazzo_mcp.authors.rules.of_tolerances import BENT
 from arazzo_mcp.findings import Finding, Where
-from arazzo_mcp.rules import RULES, explained, placed
-from arazzo_mcp.rules.of_tolerances import BENT
 from tests.conftest import ROOT
 
 PACKAGE = ROOT / "arazzo_mcp"
@@ -80,9 +80,9 @@ def test_every_code_has_a_rule() -> None:
     missing = [
         f"{code!r} is reported at {place}: add an entry {code!r} to "
         + (
-            "BENT in arazzo_mcp/rules/of_tolerances.py (title, section, how to mend it, an example)"
+            "BENT in arazzo_mcp/authors/rules/of_tolerances.py (title, section, how to mend it, an example)"
             if code in TOLERANCES
-            else "OF_WORKFLOWS or OF_DOCUMENTS in arazzo_mcp/rules/ (title, section, rule, what is done, mend)"
+            else "OF_WORKFLOWS or OF_DOCUMENTS in arazzo_mcp/authors/rules/ (title, section, rule, what is done, mend)"
         )
         for code, place in reported().items()
         if code not in RULES
@@ -92,7 +92,7 @@ def test_every_code_has_a_rule() -> None:
 
 def test_every_rule_is_of_use() -> None:
     unused = (RULES.keys() | BENT.keys()) - reported().keys()
-    assert not unused, f"nothing reports {sorted(unused)}: take the entries out of arazzo_mcp/rules/"
+    assert not unused, f"nothing reports {sorted(unused)}: take the entries out of arazzo_mcp/authors/rules/"
 
 
 @pytest.mark.parametrize("code", RULES)

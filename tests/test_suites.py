@@ -25,9 +25,9 @@ from arazzo_mcp.arazzo.jsonpath import compile_query
 from arazzo_mcp.arazzo.query import SelectorSyntaxError
 from arazzo_mcp.arazzo.scope import ABSENT
 from arazzo_mcp.arazzo.template import Names, compile_text, expressions_of
-from arazzo_mcp.documents import parse_with_lines, read_text
 from arazzo_mcp.findings import Finding
 from arazzo_mcp.library import Options, open_library
+from arazzo_mcp.reading.documents import parse_with_lines, read_text
 from tests.conftest import SHARED
 
 SUITES = Path(os.environ.get("ARAZZO_MCP_SUITES", SHARED / "suites"))

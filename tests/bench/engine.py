@@ -38,7 +38,7 @@ from arazzo_mcp.app import catalog, load, open_engine
 from arazzo_mcp.arazzo.command import Argument, Body, CallOperation, Target
 from arazzo_mcp.credentials import Credentials
 from arazzo_mcp.engine.local import LocalEngine
-from arazzo_mcp.http import ApiClient
+from arazzo_mcp.http.client import ApiClient
 from arazzo_mcp.openapi.model import Operation
 from arazzo_mcp.server.catalog import Offer
 from arazzo_mcp.settings import Settings

@@ -19,7 +19,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from arazzo_mcp.documents import SUFFIXES, is_arazzo
+from arazzo_mcp.reading.documents import SUFFIXES, is_arazzo
 
 _MANY: Final = 4
 _MOST_COPIES: Final = 40

@@ -18,7 +18,7 @@ from arazzo_mcp.arazzo.expression import Expression
 from arazzo_mcp.arazzo.model import End, Goto, Retry, SimpleCriterion, Step, StepId, Workflow
 from arazzo_mcp.arazzo.scope import ABSENT, Exchange, Scope
 from arazzo_mcp.arazzo.template import expressions_of
-from arazzo_mcp.http import decode
+from arazzo_mcp.http.client import decode
 from tests.corpus import place as places
 from tests.corpus.description import Answer, Api, chosen_media
 from tests.corpus.feed import Feed

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from arazzo_mcp.app import catalog
-from arazzo_mcp.documents import is_arazzo, parse_data, parse_with_lines, read_text
 from arazzo_mcp.errors import DocumentError
 from arazzo_mcp.findings import Finding
 from arazzo_mcp.library import Library, Linked, Options, open_library
+from arazzo_mcp.reading.documents import is_arazzo, parse_data, parse_with_lines, read_text
 from arazzo_mcp.server.catalog import Entry
 from tests.corpus.description import Api, mapping
 from tests.corpus.feed import feeds

@@ -20,7 +20,7 @@ from arazzo_mcp.arazzo.command import CallOperation
 from arazzo_mcp.arazzo.scope import Exchange
 from arazzo_mcp.engine.run import Run, may_repeat
 from arazzo_mcp.engine.store import SqliteStore
-from arazzo_mcp.http import ApiClient
+from arazzo_mcp.http.client import ApiClient
 from arazzo_mcp.openapi.model import Operation
 
 READS: Final = frozenset({"get", "newest", "snapshot", "cancels", "owners", "version"})

@@ -26,10 +26,10 @@ from arazzo_mcp.arazzo.command import (
 from arazzo_mcp.arazzo.interpreter import advance
 from arazzo_mcp.arazzo.scope import ABSENT, Exchange, Failure
 from arazzo_mcp.arazzo.state import STATE_JSON, State
-from arazzo_mcp.documents import Text
 from arazzo_mcp.engine.store import MIGRATIONS
 from arazzo_mcp.library import relink
-from arazzo_mcp.reading import Snapshot
+from arazzo_mcp.reading.documents import Text
+from arazzo_mcp.reading.read import Snapshot
 from tests.states import HERE
 from tests.states.stories import STORIES, Reply, Story
 

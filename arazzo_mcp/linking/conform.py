@@ -17,10 +17,10 @@ from arazzo_mcp.arazzo.parse_request import BODY_LOCATIONS
 from arazzo_mcp.arazzo.quirks import tolerated
 from arazzo_mcp.arazzo.template import Members
 from arazzo_mcp.findings import Finding, did_you_mean
+from arazzo_mcp.linking.operation_paths import unmarked, variables
+from arazzo_mcp.linking.statuses import lenient_status
 from arazzo_mcp.openapi.model import Operation
 from arazzo_mcp.openapi.model import Parameter as Declared
-from arazzo_mcp.operation_paths import unmarked, variables
-from arazzo_mcp.statuses import lenient_status
 
 Conformed = tuple[Step, list[Finding]]
 

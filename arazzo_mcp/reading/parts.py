@@ -12,10 +12,10 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from arazzo_mcp.arazzo.model import Source
-from arazzo_mcp.documents import Text, read_text
 from arazzo_mcp.errors import DocumentError
 from arazzo_mcp.findings import Finding
 from arazzo_mcp.openapi.reference import file_references
+from arazzo_mcp.reading.documents import Text, read_text
 
 MOST_PARTS: Final = 500
 """Files that one description may be made of."""

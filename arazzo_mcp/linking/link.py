@@ -11,17 +11,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from arazzo_mcp.apis import ANY, Apis, Servers, open_apis, server_findings
 from arazzo_mcp.arazzo.command import Target
 from arazzo_mcp.arazzo.dead_ends import dead_ends
 from arazzo_mcp.arazzo.model import Description, Parameter, Step, Workflow, WorkflowId
 from arazzo_mcp.arazzo.quirks import tolerated
-from arazzo_mcp.conform import conform
-from arazzo_mcp.documents import Text
 from arazzo_mcp.findings import Finding
+from arazzo_mcp.linking.apis import ANY, Apis, Servers, open_apis, server_findings
+from arazzo_mcp.linking.conform import conform
+from arazzo_mcp.linking.resolve import resolve
 from arazzo_mcp.openapi.oddities import oddities
 from arazzo_mcp.openapi.parse import OpenApi
-from arazzo_mcp.resolve import resolve
+from arazzo_mcp.reading.documents import Text
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]+")
 

@@ -15,11 +15,11 @@ from typing import Final
 
 from arazzo_mcp.arazzo.model import Description, Source
 from arazzo_mcp.arazzo.parse import parse
-from arazzo_mcp.documents import Text, parse_with_lines, read_text
 from arazzo_mcp.errors import DocumentError
 from arazzo_mcp.findings import Finding
-from arazzo_mcp.locate import Identities, Locator
-from arazzo_mcp.parts import own_parts, read_parts
+from arazzo_mcp.reading.documents import Text, parse_with_lines, read_text
+from arazzo_mcp.reading.locate import Identities, Locator
+from arazzo_mcp.reading.parts import own_parts, read_parts
 
 MOST_DOCUMENTS: Final = 8
 """How deep documents may use one another."""

@@ -15,11 +15,11 @@ from urllib.parse import urljoin
 from arazzo_mcp.arazzo.model import Description, Source
 from arazzo_mcp.arazzo.quirks import tolerated
 from arazzo_mcp.arazzo.scope import Json
-from arazzo_mcp.documents import Text, parse_data
 from arazzo_mcp.errors import DocumentError
 from arazzo_mcp.findings import Finding
 from arazzo_mcp.openapi.parse import OpenApi
-from arazzo_mcp.parts import part_key
+from arazzo_mcp.reading.documents import Text, parse_data
+from arazzo_mcp.reading.parts import part_key
 
 ANY: Final = "*"
 """The `workflow` of a finding that touches every workflow which needs the source, and no other one."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from arazzo_mcp.rules.rule import EMPTY, NONE_SERVED, NOT_SERVED, Rule
+from arazzo_mcp.authors.rules.rule import EMPTY, NONE_SERVED, NOT_SERVED, Rule
 
 _ARAZZO: Final = "Arazzo 1.1.0"
 

@@ -27,12 +27,12 @@ from arazzo_mcp import __version__
 from arazzo_mcp.arazzo.command import CallOperation
 from arazzo_mcp.arazzo.scope import ABSENT, Exchange, Failure, Value
 from arazzo_mcp.credentials import Additions, Credentials
-from arazzo_mcp.decode import decode
 from arazzo_mcp.errors import BindError
-from arazzo_mcp.files import FileRoots
+from arazzo_mcp.http.decode import decode
+from arazzo_mcp.http.files import FileRoots
+from arazzo_mcp.http.receive import Refused, receive
 from arazzo_mcp.openapi.bind import bind
 from arazzo_mcp.openapi.model import Operation, Request
-from arazzo_mcp.receive import Refused, receive
 
 _NEVER_SENT: Final = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
 _MOST_HEADER_BYTES: Final = 64 * 1024

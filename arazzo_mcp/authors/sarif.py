@@ -15,8 +15,8 @@ from urllib.parse import quote
 
 from arazzo_mcp import __version__
 from arazzo_mcp.arazzo.scope import Json
+from arazzo_mcp.authors.rules import RULES, explained
 from arazzo_mcp.findings import Finding
-from arazzo_mcp.rules import RULES, explained
 
 SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _LEVELS: Final[dict[str, str]] = {"error": "error", "warning": "warning"}

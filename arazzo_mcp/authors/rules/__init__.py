@@ -14,13 +14,13 @@ from textwrap import indent
 from typing import Final
 
 from arazzo_mcp.arazzo.quirks import TOLERANCES
+from arazzo_mcp.authors.rules.of_documents import OF_DOCUMENTS
+from arazzo_mcp.authors.rules.of_linking import OF_LINKING
+from arazzo_mcp.authors.rules.of_tolerances import OF_TOLERANCES
+from arazzo_mcp.authors.rules.of_workflows import OF_WORKFLOWS
+from arazzo_mcp.authors.rules.rule import Rule
 from arazzo_mcp.errors import UsageError
 from arazzo_mcp.findings import Finding, did_you_mean
-from arazzo_mcp.rules.of_documents import OF_DOCUMENTS
-from arazzo_mcp.rules.of_linking import OF_LINKING
-from arazzo_mcp.rules.of_tolerances import OF_TOLERANCES
-from arazzo_mcp.rules.of_workflows import OF_WORKFLOWS
-from arazzo_mcp.rules.rule import Rule
 
 RULES: Final[dict[str, Rule]] = dict(sorted({**OF_DOCUMENTS, **OF_WORKFLOWS, **OF_LINKING, **OF_TOLERANCES}.items()))
 

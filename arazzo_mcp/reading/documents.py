@@ -22,9 +22,9 @@ import platformdirs
 
 from arazzo_mcp.arazzo.parse import Document
 from arazzo_mcp.arazzo.scope import Json, within
-from arazzo_mcp.compose import MOST_DEPTH, Composed, Places, Repeated, TextError, compose
 from arazzo_mcp.errors import DocumentError
 from arazzo_mcp.findings import Finding, Where
+from arazzo_mcp.reading.compose import MOST_DEPTH, Composed, Places, Repeated, TextError, compose
 
 MOST_BYTES: Final = 50 * 1024 * 1024
 """Of a source's file; the largest that are published have 40 MB."""

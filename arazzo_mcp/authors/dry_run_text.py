@@ -10,8 +10,8 @@ from typing import Final
 
 from arazzo_mcp.arazzo.scope import Json
 from arazzo_mcp.arazzo.wording import template_text
-from arazzo_mcp.dry_run import DryRun, Planned, PlannedStep
-from arazzo_mcp.unknowns import StandIn, Unknowns
+from arazzo_mcp.authors.dry_run import DryRun, Planned, PlannedStep
+from arazzo_mcp.authors.unknowns import StandIn, Unknowns
 
 _IN_DOUBLE_QUOTES: Final = re.compile(r'[\\"$`]')
 

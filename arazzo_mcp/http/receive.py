@@ -12,7 +12,7 @@ from typing import Final
 import anyio
 import httpx
 
-from arazzo_mcp.decode import EVENTS, is_done, whole_events
+from arazzo_mcp.http.decode import EVENTS, is_done, whole_events
 
 _LONGEST_DONE: Final = 16
 

@@ -16,12 +16,12 @@ from rich.text import Text
 from arazzo_mcp.app import catalog
 from arazzo_mcp.arazzo.reader import keys
 from arazzo_mcp.arazzo.scope import Json
+from arazzo_mcp.authors.facts import Facts, facts
+from arazzo_mcp.authors.finding_text import finding_line, local, shorter
 from arazzo_mcp.credentials import Credentials
-from arazzo_mcp.documents import parse_data
-from arazzo_mcp.facts import Facts, facts
-from arazzo_mcp.finding_text import finding_line, local, shorter
 from arazzo_mcp.findings import Finding
 from arazzo_mcp.library import Library, Linked
+from arazzo_mcp.reading.documents import parse_data
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from arazzo_mcp.rules.rule import NONE_SERVED, NOT_SERVED, Rule
+from arazzo_mcp.authors.rules.rule import NONE_SERVED, NOT_SERVED, Rule
 
 _CALL: Final = ("operationId", "operationPath")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from arazzo_mcp.arazzo.quirks import TOLERANCES
-from arazzo_mcp.rules.rule import Rule
+from arazzo_mcp.authors.rules.rule import Rule
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 from urllib.parse import unquote
 
-from arazzo_mcp.apis import Apis
 from arazzo_mcp.arazzo.model import OperationId, OperationPath, Step
 from arazzo_mcp.arazzo.quirks import tolerated
 from arazzo_mcp.findings import Finding, Where, did_you_mean
+from arazzo_mcp.linking.apis import Apis
+from arazzo_mcp.linking.operation_paths import pointer_of, referred, spelled, unmarked, variables
 from arazzo_mcp.openapi.parse import METHODS, Entry, OpenApi
-from arazzo_mcp.operation_paths import pointer_of, referred, spelled, unmarked, variables
 
 _EXPRESSION: Final = "$sourceDescriptions."
 _METHOD_AND_PATH: Final = re.compile(rf"(?i:({'|'.join(METHODS)}))\s+(/\S*)")

@@ -20,8 +20,8 @@ from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 from arazzo_mcp.arazzo.model import Source
 from arazzo_mcp.arazzo.quirks import TOLERANCES
-from arazzo_mcp.documents import SUFFIXES
 from arazzo_mcp.findings import Finding
+from arazzo_mcp.reading.documents import SUFFIXES
 
 SKIPPED_FOLDERS: Final = {"node_modules", ".git", ".venv", "__pycache__"}
 _SELF: Final = re.compile(

@@ -17,11 +17,11 @@ from arazzo_mcp.arazzo.model import Action, Step, Workflow, WorkflowId
 from arazzo_mcp.arazzo.scope import ABSENT, Json, Scope
 from arazzo_mcp.arazzo.template import Template, Unresolved, expressions_of, fill
 from arazzo_mcp.arazzo.wording import action_text, all_of, criterion_text, template_text
+from arazzo_mcp.authors.unknowns import Unknowns
 from arazzo_mcp.credentials import Credentials, Needed
 from arazzo_mcp.errors import BindError
 from arazzo_mcp.library import Linked
 from arazzo_mcp.openapi.bind import bind
-from arazzo_mcp.unknowns import Unknowns
 
 MOST_STEPS: Final = 500
 """Workflows that call workflows can be far more than anybody reads."""

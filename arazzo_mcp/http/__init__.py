@@ -1,0 +1,1 @@
+"""The network: requests sent, and responses taken in within bounds."""

@@ -1,0 +1,1 @@
+"""Linking: the steps of a description joined to the operations that they call."""

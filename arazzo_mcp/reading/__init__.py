@@ -1,0 +1,1 @@
+"""Documents as files: found, read, and pinned. Knows no operation and no run."""
