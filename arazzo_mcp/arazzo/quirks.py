@@ -179,7 +179,7 @@ TOLERANCES: Final[dict[str, Tolerance]] = {
     "undeclared-input": Tolerance(
         "an input that is used is declared in the workflow's `inputs`", "offered by the tool all the same"
     ),
-    # 1,333 sources; library.py
+    # 1,333 sources; reading/locate.py
     "source-elsewhere": Tolerance("a source's url is resolved against the document's own place", "found elsewhere"),
 }
 
