@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from arazzo_mcp.arazzo.expression import Expression
-from arazzo_mcp.arazzo.inputs import plain_schema
+from arazzo_mcp.arazzo.inputs import Schemas, plain_schema
 from arazzo_mcp.arazzo.kind import mistake
 from arazzo_mcp.arazzo.model import WorkflowId
 from arazzo_mcp.arazzo.quirks import bent, is_odd
@@ -215,10 +215,15 @@ class Context:
 
 
 def context_of(
-    reader: Reader, data: dict[str, Json], node: dict[str, Json], path: Path, workflows: Mapping[str, frozenset[str]]
+    reader: Reader,
+    data: dict[str, Json],
+    node: dict[str, Json],
+    path: Path,
+    workflows: Mapping[str, frozenset[str]],
+    schemas: Schemas,
 ) -> Context:
     """The context of one workflow of a document. workflows: the outputs that each workflow declares."""
-    inputs = plain_schema(node.get("inputs") or {}, data)
+    inputs = plain_schema(node.get("inputs") or {}, schemas)
     steps = [step for step in reader.items(node, "steps", path) if isinstance(step, dict)]
     outputs = {str(step.get("stepId")): keys(step.get("outputs")) for step in steps}
     components = reader.mapping(data.get("components"), ("components",), "'components'")

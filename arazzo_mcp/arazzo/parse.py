@@ -13,6 +13,7 @@ from typing import Final
 from arazzo_mcp.arazzo.context import context_of
 from arazzo_mcp.arazzo.fields import check_fields
 from arazzo_mcp.arazzo.graft import missing, undercut
+from arazzo_mcp.arazzo.inputs import Schemas
 from arazzo_mcp.arazzo.model import Description, Source, Workflow
 from arazzo_mcp.arazzo.parse_step import workflow as read_workflow
 from arazzo_mcp.arazzo.quirks import is_odd
@@ -102,6 +103,7 @@ def _workflows(reader: Reader, data: dict[str, Json]) -> dict[str, Workflow]:
     if not items:
         reader.error((), "no-workflows", "the description has no workflows.")
     outputs = {str(node.get("workflowId")): keys(node.get("outputs")) for _, node in nodes}
+    schemas = Schemas(data)
     workflows: dict[str, Workflow] = {}
     for at, node in nodes:
         path: Path = ("workflows", at)
@@ -111,7 +113,7 @@ def _workflows(reader: Reader, data: dict[str, Json]) -> dict[str, Workflow]:
             reader.error(path, "duplicate-workflow", f"workflowId {name!r} is used twice; the first one is served.")
         elif name:
             reader.workflow = name
-            workflows[name] = read_workflow(context_of(reader, data, node, path, outputs), name)
+            workflows[name] = read_workflow(context_of(reader, data, node, path, outputs, schemas), name)
         reader.workflow = None
     return workflows
 
