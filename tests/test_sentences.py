@@ -23,7 +23,7 @@ from arazzo_mcp.arazzo.scope import Scope
 from arazzo_mcp.arazzo.state import State
 from arazzo_mcp.credentials import Credentials
 from arazzo_mcp.errors import InvalidInputs
-from arazzo_mcp.http import ApiClient
+from arazzo_mcp.http.client import ApiClient
 from arazzo_mcp.library import Library, Options, open_library
 from arazzo_mcp.openapi.bind import bind
 from arazzo_mcp.openapi.parse import OpenApi
