@@ -270,6 +270,18 @@ CONFORM: list[tuple[str, dict[str, Any], str | None, str]] = [
         "Did you mean 'pageSize'?",
     ),
     (
+        "a whole query string beside a query parameter",
+        {
+            "stepId": "listPets",
+            "parameters": [
+                {"name": "whole", "in": "querystring", "value": "a=1"},
+                {"name": "pageSize", "in": "query", "value": 1},
+            ],
+        },
+        "querystring-beside-query",
+        "'pageSize' stands beside it",
+    ),
+    (
         "a parameter of its own",
         {"stepId": "listPets", "parameters": [{"name": "Private-Token", "in": "header", "value": 1}]},
         None,

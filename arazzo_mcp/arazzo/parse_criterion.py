@@ -91,6 +91,8 @@ def _query(context: Context, text: str, node: dict[str, Json], path: Path) -> Cr
     if message:
         context.reader.error(path, "criterion-type", message, hint)
         return None
+    if isinstance(node.get("type"), dict) and "version" not in node["type"]:
+        context.reader.tolerate((*path, "type"), "missing-version", f"the type {kind.type!r}")
     applied = _applied_to(context, node, path)
     query = context.condition_text(text, path)
     _check(context, text, query, kind, path)

@@ -65,6 +65,8 @@ TOLERANCES: Final[dict[str, Tolerance]] = {
         "a workflow or a step is named by its id, one of another document by `$sourceDescriptions.<name>.<workflowId>`",
         "the one that is meant is taken",
     ),
+    # none seen; parse_criterion.py
+    "missing-version": Tolerance("an Expression Type Object has type and version", "the default version is taken"),
     # 45 expressions; expression.py
     "steps-without-outputs": Tolerance("a step's output is `$steps.<id>.outputs.<name>`", "`.outputs` is understood"),
     # 91 conditions; condition.py

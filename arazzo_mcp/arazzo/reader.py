@@ -100,9 +100,9 @@ class Reader:
     def text(self, node: Mapping[str, Json], key: str, path: Path, *, required: bool = False) -> str:
         """A field that is a string; empty where it is absent."""
         value = node.get(key)
-        if isinstance(value, str):
+        if isinstance(value, str) and (value or not required):
             return value
-        if value is not None:
+        if value is not None and value != "":
             self.error((*path, key), "wrong-type", f"{key!r} must be a string, not {_kind(value)}.")
         elif required:
             self.error(path, "missing-field", f"{key!r} is missing.")

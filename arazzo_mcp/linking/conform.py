@@ -195,6 +195,15 @@ def _body(step: Step, operation: Operation) -> Iterator[Finding]:
 # --- the rules in their order
 
 
+def _query_besides(step: Step, _operation: Operation) -> Iterator[Finding]:
+    """ "The `querystring` location cannot coexist with `query` parameters in the same operation" """
+    whole = next((p for p in step.parameters if p.location == "querystring"), None)
+    beside = ", ".join(repr(p.name) for p in step.parameters if p.location == "query")
+    if whole and beside:
+        message = f"parameter {whole.name!r} is the whole query, and {beside} stands beside it."
+        yield Finding("warning", "querystring-beside-query", whole.where, message)
+
+
 def _reports(check: Callable[[Step, Operation], Iterator[Finding]]) -> Callable[[Step, Operation], Conformed]:
     """A rule that leaves the step as it is."""
     return lambda step, operation: (step, list(check(step, operation)))
@@ -207,6 +216,7 @@ _RULES: Final[tuple[Callable[[Step, Operation], Conformed], ...]] = (
     _not_in_path,
     _reports(_missing_in_path),
     _reports(_missing),
+    _reports(_query_besides),
     _reports(_undeclared),
     _reports(_body),
     lenient_status,

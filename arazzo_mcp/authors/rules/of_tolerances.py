@@ -34,6 +34,14 @@ def _sentence(text: str) -> str:
 
 
 BENT: Final[dict[str, _Bent]] = {
+    "missing-version": _Bent(
+        "A type of a criterion without its version",
+        "Expression Type Object",
+        "Add the version, or write the type as a text.",
+        "type: {type: jsonpath}",
+        "type: {type: jsonpath, version: rfc9535}",
+        ("type",),
+    ),
     "reference-form": _Bent(
         "A workflow or step that is named in another form",
         "Step Object",

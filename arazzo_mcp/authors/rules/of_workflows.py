@@ -280,6 +280,14 @@ OF_WORKFLOWS: Final[dict[str, Rule]] = {
         "outputs:\n  id: {expression: $response.body, selector: $.id}",
         "outputs:\n  id: {context: $response.body, selector: $.id, type: jsonpath}",
     ),
+    "querystring-beside-query": Rule(
+        "A whole query string beside query parameters",
+        f"{_ARAZZO}, Parameter Object",
+        "`querystring` cannot coexist with `query` parameters in the same operation.",
+        "Both are sent, one after the other.",
+        "Put everything into the query string, or write each part as a query parameter.",
+        fields=("in",),
+    ),
     "empty-criteria": Rule(
         "Success criteria without a criterion",
         f"{_ARAZZO}, Step Object",
