@@ -80,8 +80,14 @@ def load(paths: Iterable[Path], settings: Settings) -> Library:
     for what, name in given:
         if library.source_names and name not in library.source_names:
             known = ", ".join(sorted(library.source_names))
-            hint = did_you_mean(name, library.source_names)
-            raise UsageError(f"{what} {name}: no document has a source of that name. {hint} Sources: {known}")
+            said = (
+                f"{what} {name}: no document has a source of that name."
+                if name
+                else f"{what}: write SOURCE.NAME=VALUE."
+            )
+            raise UsageError(
+                " ".join(filter(None, (said, did_you_mean(name, library.source_names), f"Sources: {known}")))
+            )
     return library
 
 

@@ -110,7 +110,8 @@ def _check(context: Context, text: str, query: Literal | Text, kind: Kind, path:
             context.reader.tolerate(path, "jsonpath-boolean", repr(text))
     except SelectorSyntaxError as error:
         if isinstance(query, Literal):
-            context.reader.error(path, "condition-syntax", f"{text!r}: {error}.")
+            said = "not an XPath expression: " if kind.type == "xpath" else ""
+            context.reader.error(path, "condition-syntax", f"{text!r}: {said}{error}.")
 
 
 def _applied_to(context: Context, node: dict[str, Json], path: Path) -> Expression | None:

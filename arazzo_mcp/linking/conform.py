@@ -130,8 +130,9 @@ def _missing_in_path(step: Step, operation: Operation) -> Iterator[Finding]:
     for name in sorted(variables(operation.path) - given):
         message = f"{operation.key} needs the path parameter {name!r}, which the step does not give."
         hint = f"It gives it in {elsewhere[name]}." if name in elsewhere else ""
-        spare = given - _every_variable(operation.path)
-        yield Finding("error", "missing-path-parameter", step.where, message, hint or did_you_mean(name, spare))
+        spare = did_you_mean(name, given - _every_variable(operation.path))
+        hint = hint or spare.replace("Did you mean", "Is it meant by")  # what the step gives is what is misspelt
+        yield Finding("error", "missing-path-parameter", step.where, message, hint)
 
 
 def _missing(step: Step, operation: Operation) -> Iterator[Finding]:

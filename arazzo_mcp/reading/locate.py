@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import posixpath
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -90,7 +91,7 @@ class Locator:
                 tolerance = TOLERANCES["source-elsewhere"]
                 message = f"source {source.name!r}: {tolerance.rule}; {source.url!r} was found at {candidate}."
                 return candidate, Finding("warning", "source-elsewhere", source.where, message)
-        hint = f"Give its place with --source {source.name}=PATH."
+        hint = f"Give its place with --source {shlex.quote(source.name)}=PATH."
         what = "URLs are not fetched" if remote else "there is no file there"
         message = f"source {source.name!r} is at {source.url!r}: {what}."
         return None, Finding("error", "source-not-found", source.where, message, hint, "*")
