@@ -187,13 +187,16 @@ def dry_run(
     from arazzo_mcp.authors import dry_run_text
     from arazzo_mcp.authors.dry_run import DryRun
     from arazzo_mcp.credentials import Credentials
+    from arazzo_mcp.http.files import FileRoots
 
     if as_json and curl:
         raise typer.BadParameter("--json and --curl cannot go together")
     linked = next(one for one in library.descriptions if one.digest == entry.offer.program_digest)
     inputs, problems = _inputs(entry, given)
     credentials = Credentials(os.environ, settings.credentials)
-    run = DryRun(linked, entry.offer.workflow, credentials, problems, entry.schema.get("required", ())).go(inputs)
+    read = FileRoots(settings.file_roots, settings.file_bytes)
+    required = entry.schema.get("required", ())
+    run = DryRun(linked, entry.offer.workflow, credentials, problems, required, read).go(inputs)
     if as_json:
         _echo_json(dry_run_text.as_json(run))
     else:

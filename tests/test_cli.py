@@ -208,7 +208,7 @@ def test_tools_as_an_agent_sees_them() -> None:
         (["run", WORKFLOWS, "fal-queue-inference", "--inputs", "@gone.json"], "gone.json cannot be read"),
         (["run", "gone.yaml", "x"], "there is no such file or folder"),
         (["serve", "gone"], "there is no such file or folder"),
-        (["tools", "tests"], "there is no Arazzo document"),
+        (["tools", "tests/bench"], "there is no Arazzo document"),
         (["serve", WORKFLOWS, "--server", "fal"], "write NAME=URL"),
         (["serve", WORKFLOWS, "--server", "fall=http://127.0.0.1:1"], "Did you mean 'fal'?"),
         (["check", WORKFLOWS, "--source", "fall=x.yaml"], "Did you mean 'fal'?"),

@@ -29,6 +29,8 @@ from arazzo_mcp.server.tools import build_server
 from arazzo_mcp.settings import Settings
 from tests.conftest import CORPUS, ERAS, Scripted
 
+A_FILE = "A file: base64, a data: URI or its text; a path only in a folder that this server may read."
+
 API = """
 openapi: VERSION
 info: {title: t, version: '1'}
@@ -232,7 +234,7 @@ WORDS: dict[str, tuple[str, str, str, dict[str, Any]]] = {
     "a file": (
         X, "requestBody: {content: {multipart/form-data: {schema: {properties: {f: {type: string, format: binary}}}}}}",
         "requestBody: {contentType: multipart/form-data, payload: {f: $inputs.x}}",
-        {"type": "string", "format": "binary", "description": "A file: give a path, a data: URI or base64."},
+        {"type": "string", "format": "binary", "description": A_FILE},
     ),
     "many values become words": (
         X, query("q", f"{{type: string, enum: {json.dumps([f'v{n}' for n in range(60)])}}}"), given("q", "$inputs.x"),

@@ -39,6 +39,10 @@ _OF_WORKFLOW: Final = 3
 """How long the path of a field of a workflow is."""
 
 
+_UNREAD: Final = re.compile(r"(?<![\w$])\$(?:inputs\.([\w-]+)|steps\.[\w-]+\.outputs\.[\w-]+)")
+"""What would be an expression if its name were declared, within a longer text."""
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """The workflow that is being read, where it stands, and the names that it may use.
@@ -124,6 +128,10 @@ class Context:
                 message = f"{written!r} is no runtime expression; it is sent as it stands."
                 root = re.split(r"[.#\[]", written.lstrip("{"), maxsplit=1)[0]
                 self.reader.warn(path, "not-an-expression", message, did_you_mean(root, ROOTS - {root}))
+            for match in _UNREAD.finditer(text):
+                message = f"{match[0]!r} is sent as it stands: no such name is declared."
+                hint = did_you_mean(match[1], self.names.inputs) if match[1] else ""
+                self.reader.warn(path, "undeclared-name", message, hint)
 
     def check(self, expression: Expression, path: Path, *, in_condition: bool = False) -> None:
         """Names that are not declared: an unknown step is an error, an unknown input or output has no value."""

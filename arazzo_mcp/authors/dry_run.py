@@ -21,6 +21,7 @@ from arazzo_mcp.authors.unknowns import Unknowns
 from arazzo_mcp.credentials import Credentials, Needed
 from arazzo_mcp.errors import BindError
 from arazzo_mcp.library import Linked
+from arazzo_mcp.openapi.binary import Reader, no_files
 from arazzo_mcp.openapi.bind import bind
 
 MOST_STEPS: Final = 500
@@ -65,16 +66,19 @@ class PlannedStep:
 
 @dataclass
 class DryRun:
-    """One workflow, step by step. problems: what is wrong with the inputs; required: which must be given."""
+    """One workflow, step by step. problems: what is wrong with the inputs; required: which must be given;
+    read: the files that bodies may be filled from."""
 
     linked: Linked
     workflow: Workflow
     credentials: Credentials
     problems: tuple[str, ...] = ()
     required: Collection[str] = ()
+    read: Reader = no_files
     unknowns: Unknowns = field(default_factory=Unknowns)
     steps: list[PlannedStep] = field(default_factory=list)
     cut: bool = False
+    _before: set[str] = field(default_factory=set)
 
     @property
     def failed(self) -> bool:
@@ -89,6 +93,10 @@ class DryRun:
         return self
 
     def _through(self, workflow: Workflow, inputs: Mapping[str, Json], trail: str) -> None:
+        for needed in workflow.depends_on:
+            if needed not in self._before:
+                self._before.add(needed)
+                self._through(self.linked.program.description.workflows[needed], inputs, f"{trail}{needed}/")
         produced = {step.id: self._outputs(step) for step in workflow.steps}
         scope = Scope({**_defaults(workflow), **inputs}, produced, sources=self._sources())
         for step in workflow.steps:
@@ -152,7 +160,7 @@ class DryRun:
         operation = self.linked.operation(target)
         arguments = arguments_of(self.unknowns.parameters(step.parameters, scope), scope)
         body = body_of(self.unknowns.body(step.body, scope), scope)
-        request = bind(CallOperation(step.id, target, arguments, body), operation)
+        request = bind(CallOperation(step.id, target, arguments, body), operation, self.read)
         needs = self.credentials.needed(operation, request.headers)
         secrets = {need.variable: self.unknowns.secret(need.variable, is_set=need.is_set) for need in needs}
         added = self.credentials.stand_in(secrets).additions(operation, request.headers)

@@ -35,7 +35,7 @@ _MOST_MEMBERS: Final = 12
 _SIZES: Final = ("int32", "int64", "float", "double")
 """Formats that tell an agent nothing, and that some hosts refuse."""
 
-_BINARY: Final = "A file: give a path, a data: URI or base64."
+_BINARY: Final = "A file: base64, a data: URI or its text; a path only in a folder that this server may read."
 _PROPER_NAME: Final = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
 """What hosts accept as the name of a property."""
 
