@@ -5,10 +5,9 @@ The only file that knows every class.
 
 from __future__ import annotations
 
-import gc
 import os
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +22,7 @@ from arazzo_mcp.errors import DocumentError, UsageError
 from arazzo_mcp.findings import did_you_mean
 from arazzo_mcp.http.client import ApiClient, HttpLimits
 from arazzo_mcp.library import Library, Linked, Options, open_library, relink
+from arazzo_mcp.reading.compose import without_collector
 from arazzo_mcp.reading.read import Snapshot
 from arazzo_mcp.server.catalog import Catalog, Offer
 from arazzo_mcp.settings import Settings
@@ -69,7 +69,7 @@ def load(paths: Iterable[Path], settings: Settings) -> Library:
     Raises:
         UsageError: the settings name a source that no document has; what they say of it would be lost.
     """
-    with _without_collection():
+    with without_collector():
         library = open_library(paths, options(settings))
     library = replace(library, findings=tuple(map(placed, library.findings)))
     given = (
@@ -89,18 +89,6 @@ def load(paths: Iterable[Path], settings: Settings) -> Library:
                 " ".join(filter(None, (said, did_you_mean(name, library.source_names), f"Sources: {known}")))
             )
     return library
-
-
-@contextmanager
-def _without_collection() -> Iterator[None]:
-    """What is read stays: looking through it for garbage again and again while it grows takes a quarter of the time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def catalog(library: Library) -> Catalog:

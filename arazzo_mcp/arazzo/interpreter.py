@@ -158,7 +158,7 @@ def _pushed(
     frame = Frame(
         workflow_id,
         workflow.steps[0].id,
-        {**_defaults(workflow), **inputs},
+        {**workflow.defaults(), **inputs},
         returns="retry" if returns == "retry" else "step",
         left=left,
         instead_of=instead_of,
@@ -169,12 +169,6 @@ def _pushed(
 def _given(parameters: Iterable[Parameter], scope: Scope) -> dict[str, Json]:
     """ "all parameters map to workflow inputs"."""
     return {p.name: v for p in parameters if (v := fill(p.value, scope)) is not ABSENT}
-
-
-def _defaults(workflow: Workflow) -> dict[str, Json]:
-    """Inputs that the caller did not give and whose schema has a default."""
-    properties = workflow.inputs.get("properties", {})
-    return {name: s["default"] for name, s in properties.items() if isinstance(s, dict) and "default" in s}
 
 
 # --- after a step

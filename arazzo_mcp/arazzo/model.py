@@ -218,6 +218,11 @@ class Workflow:
     depends_on: tuple[str, ...] = ()
     home: str = ""
 
+    def defaults(self) -> dict[str, Json]:
+        """The values of inputs that a caller may leave out, as the schema says."""
+        properties = self.inputs.get("properties", {})
+        return {name: s["default"] for name, s in properties.items() if isinstance(s, dict) and "default" in s}
+
     def calls(self) -> Iterator[str]:
         """The ids of the workflows that this one needs, calls, goes to, or runs before a retry."""
         yield from self.depends_on

@@ -98,7 +98,7 @@ class DryRun:
                 self._before.add(needed)
                 self._through(self.linked.program.description.workflows[needed], inputs, f"{trail}{needed}/")
         produced = {step.id: self._outputs(step) for step in workflow.steps}
-        scope = Scope({**_defaults(workflow), **inputs}, produced, sources=self._sources())
+        scope = Scope({**workflow.defaults(), **inputs}, produced, sources=self._sources())
         for step in workflow.steps:
             if len(self.steps) >= MOST_STEPS:
                 self.cut = True
@@ -199,9 +199,3 @@ def _text(content: bytes | None) -> str | None:
         return content.decode()
     except UnicodeDecodeError:
         return f"({len(content)} bytes)"
-
-
-def _defaults(workflow: Workflow) -> dict[str, Json]:
-    """As a run has them: inputs that are not given and whose schema has a default."""
-    properties = workflow.inputs.get("properties", {})
-    return {str(name): s["default"] for name, s in properties.items() if isinstance(s, dict) and "default" in s}

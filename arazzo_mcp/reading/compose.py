@@ -256,7 +256,7 @@ def compose(text: str, most: int) -> Composed:
         TextError: it is no YAML and no JSON, or out of bounds.
     """
     try:
-        with _without_collector():
+        with without_collector():
             loader = CCoreLoader(text)
             try:
                 return _Composer(loader, most).run()
@@ -273,9 +273,9 @@ def compose(text: str, most: int) -> Composed:
 
 
 @contextlib.contextmanager
-def _without_collector() -> Iterator[None]:
+def without_collector() -> Iterator[None]:
     """The collector looks through all that was read again and again, which takes half of the time, and finds nothing:
-    what is made here has no cycles."""
+    what is read stays, and has no cycles."""
     was_on = gc.isenabled()
     gc.disable()
     try:
