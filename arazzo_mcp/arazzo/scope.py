@@ -29,6 +29,11 @@ Value: TypeAlias = Any
 """Json, or ABSENT."""
 
 
+def mapping(value: Json) -> dict[str, Json]:
+    """An object; an empty one where the value is none."""
+    return value if isinstance(value, dict) else {}
+
+
 def as_text(value: Json) -> str:
     """A value inside a text: strings as they are, everything else as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))

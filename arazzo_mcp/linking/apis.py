@@ -14,7 +14,7 @@ from urllib.parse import urljoin
 
 from arazzo_mcp.arazzo.model import Description, Source
 from arazzo_mcp.arazzo.quirks import tolerated
-from arazzo_mcp.arazzo.scope import Json
+from arazzo_mcp.arazzo.scope import Json, mapping
 from arazzo_mcp.errors import DocumentError
 from arazzo_mcp.findings import Finding
 from arazzo_mcp.openapi.parse import OpenApi
@@ -178,10 +178,10 @@ def _as_typed(source: Source) -> Iterator[Finding]:
 
 def _channel_operations(data: Mapping[str, Json]) -> Iterator[str]:
     """AsyncAPI 3 names operations by their keys, AsyncAPI 2 by the operationId of what a channel publishes."""
-    yield from map(str, _mapping(data.get("operations")))
-    for channel in _mapping(data.get("channels")).values():
+    yield from map(str, mapping(data.get("operations")))
+    for channel in mapping(data.get("channels")).values():
         for action in ("publish", "subscribe"):
-            yield str(_mapping(_mapping(channel).get(action)).get("operationId", ""))
+            yield str(mapping(mapping(channel).get(action)).get("operationId", ""))
 
 
 # --- servers
@@ -199,7 +199,3 @@ def server_findings(source: Source, api: OpenApi, key: str, servers: Servers) ->
             )
             hint = f"Give one with --server-variable {source.name}.{name}=VALUE."
             yield Finding("warning", "placeholder-server", source.where, message, hint)
-
-
-def _mapping(value: Json) -> dict[str, Json]:
-    return value if isinstance(value, dict) else {}

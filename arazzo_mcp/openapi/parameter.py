@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from arazzo_mcp.arazzo.scope import Json
+from arazzo_mcp.arazzo.scope import Json, mapping
 from arazzo_mcp.openapi.model import MediaType, Parameter, Resolve
 
 _SLASHED: Final = re.compile(r"[`'\"]([\w.-]+(?:/[\w.-]+)+)[`'\"]")
@@ -81,8 +81,3 @@ def raw_slash(node: Mapping[str, Json], schema: Mapping[str, Json]) -> bool:
     if any(isinstance(value, str) and re.fullmatch(r"[\w.-]+(/[\w.-]+)+", value) for value in shown):
         return True
     return bool(_SLASHED.search(description)) or bool(re.search(r"(^|_)path$|[a-z]Path$", str(node.get("name"))))
-
-
-def mapping(value: Json) -> dict[str, Json]:
-    """An object; empty where it is none."""
-    return value if isinstance(value, dict) else {}

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote
 
-from arazzo_mcp.arazzo.scope import Json
+from arazzo_mcp.arazzo.scope import Json, mapping
 from arazzo_mcp.openapi import swagger2
 from arazzo_mcp.openapi.model import Operation, Parameter, Resolve
-from arazzo_mcp.openapi.parameter import mapping, media_type, parameter
+from arazzo_mcp.openapi.parameter import media_type, parameter
 from arazzo_mcp.openapi.reference import Elsewhere, References
 from arazzo_mcp.openapi.security import requirements
 from arazzo_mcp.openapi.server import Server, server

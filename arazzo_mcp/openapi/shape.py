@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Final
 
-from arazzo_mcp.arazzo.scope import Json
+from arazzo_mcp.arazzo.scope import Json, mapping
 from arazzo_mcp.arazzo.words import tidy, without_long_enum
 from arazzo_mcp.openapi.parse import OpenApi
 
@@ -48,17 +48,17 @@ class Shapes:
         """
         node = self._laid(schema)
         required = name in _names(node.get("required"))
-        found = _dict(node.get("properties")).get(name)
+        found = mapping(node.get("properties")).get(name)
         for variants in _variants(node) if deep else ():
             inner = [self.member(variant, name, deep - 1) for variant in variants[: _MOST_SEARCHED[1]]]
             required = required or (len(inner) == len(variants) and all(needed for _, needed in inner))
             found = found or next((one for one, _ in inner if one), None)
-        found = _dict(found) or _dict(node.get("additionalProperties"))
+        found = mapping(found) or mapping(node.get("additionalProperties"))
         return found, required and not self._laid(found).get("readOnly")
 
     def element(self, schema: Json) -> dict[str, Json]:
         """The schema of the elements of a list."""
-        return _dict(self._laid(schema).get("items"))
+        return mapping(self._laid(schema).get("items"))
 
     def plain(self, schema: Json) -> dict[str, Json]:
         """A schema without references, valid in JSON Schema 2020-12, cut at a depth and size that can be read."""
@@ -95,7 +95,7 @@ class Shapes:
     def _properties(self, node: Mapping[str, Json], depth: int, left: Iterator[int]) -> dict[str, Json]:
         """Those that may be sent, as far as there is room."""
         required = _names(node.get("required"))
-        properties = _dict(node.get("properties"))
+        properties = mapping(node.get("properties"))
         ordered = dict.fromkeys((*(name for name in required if name in properties), *properties))
         sent = (name for name in ordered if not self._laid(properties[name]).get("readOnly"))
         shown = list(islice(sent, MOST_PROPERTIES))
@@ -136,7 +136,7 @@ class Shapes:
 
 def _over(upper: Mapping[str, Json], lower: Mapping[str, Json]) -> dict[str, Json]:
     """Two schemas that both hold, as one: what both say is as the upper one says."""
-    properties = {**_dict(lower.get("properties")), **_dict(upper.get("properties"))}
+    properties = {**mapping(lower.get("properties")), **mapping(upper.get("properties"))}
     required = dict.fromkeys([*_names(upper.get("required")), *_names(lower.get("required"))])
     both = {**lower, **upper}
     return {
@@ -156,10 +156,6 @@ def _variants(node: Mapping[str, Json]) -> Iterator[list[Json]]:
 def _is_null(schema: Json) -> bool:
     """Null as a variant, as OpenAPI 3.1 and, for want of it, as 3.0 writes it."""
     return isinstance(schema, dict) and (schema.get("type") == "null" or schema == {"nullable": True})
-
-
-def _dict(value: Json) -> dict[str, Json]:
-    return value if isinstance(value, dict) else {}
 
 
 def _list(value: Json) -> list[Json]:

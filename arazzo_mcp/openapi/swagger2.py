@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from arazzo_mcp.arazzo.scope import Json
+from arazzo_mcp.arazzo.scope import Json, mapping
 from arazzo_mcp.openapi.model import Resolve
-from arazzo_mcp.openapi.parameter import mapping
 
 _FORM: Final = "application/x-www-form-urlencoded"
 _MULTIPART: Final = "multipart/form-data"

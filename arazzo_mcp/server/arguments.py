@@ -13,7 +13,7 @@ from jsonschema.exceptions import ValidationError
 from jsonschema.protocols import Validator
 from jsonschema.validators import extend
 
-from arazzo_mcp.arazzo.scope import Json, as_text
+from arazzo_mcp.arazzo.scope import Json, as_text, mapping
 from arazzo_mcp.arazzo.words import kind_of, kinds
 from arazzo_mcp.findings import did_you_mean
 from arazzo_mcp.schemas.said import Said
@@ -33,8 +33,8 @@ _NOTHING: Final[Mapping[str, Any]] = {}
 def coerced(arguments: Mapping[str, Json], schema: Mapping[str, Json]) -> dict[str, Json]:
     """Arguments as the schema wants them, where a client has sent JSON as text, a number for a text, one value for a
     list of such, or a value of a list of values in another case."""
-    properties = _dict(schema.get("properties"))
-    return {name: _coerced(value, _dict(properties.get(name))) for name, value in arguments.items()}
+    properties = mapping(schema.get("properties"))
+    return {name: _coerced(value, mapping(properties.get(name))) for name, value in arguments.items()}
 
 
 def _coerced(value: Json, schema: Mapping[str, Json]) -> Json:
@@ -44,7 +44,7 @@ def _coerced(value: Json, schema: Mapping[str, Json]) -> Json:
     if isinstance(value, str) and "enum" in schema:
         return _of_enum(value, schema["enum"])
     if isinstance(value, list) and "items" in schema:
-        return [_coerced(item, _dict(schema["items"])) for item in value]
+        return [_coerced(item, mapping(schema["items"])) for item in value]
     if isinstance(value, dict) and "properties" in schema:
         return coerced(value, schema)
     return value
@@ -57,7 +57,7 @@ def _near(value: Json, wanted: frozenset[str], schema: Mapping[str, Json]) -> Js
         if kind_of(parsed) & wanted:
             return parsed
     if "array" in wanted:
-        items = _dict(schema.get("items"))
+        items = mapping(schema.get("items"))
         item = _coerced(value, items)
         return [item] if not kinds(items) or kind_of(item) & kinds(items) else value
     return as_text(value) if "string" in wanted and isinstance(value, int | float) else value
@@ -115,8 +115,8 @@ class _Problem:
 
     def __init__(self, error: ValidationError, inputs: Mapping[str, Said], aliases: Mapping[str, str]) -> None:
         self.error, self.inputs, self.aliases = error, inputs, aliases
-        self.schema = _dict(error.schema)
-        self.properties = _dict(self.schema.get("properties"))
+        self.schema = mapping(error.schema)
+        self.properties = mapping(self.schema.get("properties"))
         path = list(error.absolute_path)
         self.field = _field([aliases.get(str(path[0]), path[0]), *path[1:]] if path else [])
 
@@ -140,12 +140,12 @@ class _Problem:
     def _required(self) -> Iterator[str]:
         for name in (n for n in self.schema["required"] if repr(n) in self.error.message):
             needed = self.inputs[name].needed if not self.field and name in self.inputs else ""
-            about = _expected(_dict(self.properties.get(name)))
+            about = _expected(mapping(self.properties.get(name)))
             yield f"{self._name(name)} is required{about}{f'; it is {needed}' if needed else ''}"
 
     def _unknown(self) -> Iterator[str]:
         known = [self.aliases.get(name, name) for name in self.properties]
-        for name in (name for name in _dict(self.error.instance) if name not in self.properties):
+        for name in (name for name in mapping(self.error.instance) if name not in self.properties):
             yield f"{self._name(name)} is not known. {did_you_mean(name, known)}".rstrip()
 
     def _type(self) -> Iterator[str]:
@@ -196,7 +196,3 @@ def _expected(schema: Mapping[str, Json]) -> str:
 def _shown(value: Any) -> str:
     text = json.dumps(value, default=str)
     return text if len(text) <= 80 else f"{text[:80]}..."
-
-
-def _dict(value: Json) -> dict[str, Json]:
-    return value if isinstance(value, dict) else {}

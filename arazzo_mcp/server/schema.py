@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from typing import Final
 
-from arazzo_mcp.arazzo.scope import Json
+from arazzo_mcp.arazzo.scope import Json, mapping
 from arazzo_mcp.arazzo.words import kinds, without_long_enum
 
 MOST_CHARACTERS: Final = 24_000
@@ -55,7 +55,7 @@ def _shown(schema: Mapping[str, Json], aliases: Mapping[str, str], depth: int, c
     kept = {k: v for k, v in schema.items() if k not in (*_LEFT_OUT_AT_ROOT, "properties", "required", "type")}
     if "description" in kept:
         kept["description"] = _cut(kept["description"], characters)
-    properties = _dict(schema.get("properties"))
+    properties = mapping(schema.get("properties"))
     required = [name for name in properties if name in (schema.get("required") or ())]
     shown: dict[str, Json] = {"type": "object", **kept, "properties": {}}
     shown.setdefault("additionalProperties", False)
@@ -65,7 +65,7 @@ def _shown(schema: Mapping[str, Json], aliases: Mapping[str, str], depth: int, c
 
 
 def _property(name: str, schema: Json, aliases: Mapping[str, str], depth: int, characters: int) -> dict[str, Json]:
-    readable = _readable(_dict(schema), depth, characters)
+    readable = _readable(mapping(schema), depth, characters)
     if name in aliases:
         about = readable.pop("description", "")
         readable["description"] = f"{about} The workflow calls it {name!r}.".strip()
@@ -81,7 +81,7 @@ def _readable(schema: Mapping[str, Json], depth: int, characters: int) -> dict[s
     if isinstance(node.get("type"), list):
         readable = _with_one_type(readable, sorted(kinds(node)))
     if readable.get("type") == "array" and "items" not in readable:
-        readable["items"] = _bare(_dict(node.get("items")))
+        readable["items"] = _bare(mapping(node.get("items")))
     if about := _about(node, depth, characters):
         readable["description"] = about
     return readable
@@ -126,11 +126,11 @@ def _structure(node: Mapping[str, Json], depth: int, characters: int) -> dict[st
     for word in _STRUCTURE:
         value = node.get(word)
         if word in _LISTS and isinstance(value, list):
-            structure[word] = [_readable(_dict(one), depth - 1, characters) for one in value]
+            structure[word] = [_readable(mapping(one), depth - 1, characters) for one in value]
         elif word in _SCHEMAS and value is not None:
-            structure[word] = value if isinstance(value, bool) else _readable(_dict(value), depth - 1, characters)
+            structure[word] = value if isinstance(value, bool) else _readable(mapping(value), depth - 1, characters)
         elif word in ("properties", "patternProperties", "dependentSchemas") and isinstance(value, dict):
-            structure[word] = {name: _readable(_dict(one), depth - 1, characters) for name, one in value.items()}
+            structure[word] = {name: _readable(mapping(one), depth - 1, characters) for name, one in value.items()}
         elif value:
             structure[word] = value
     return structure
@@ -143,7 +143,7 @@ def _about(node: Mapping[str, Json], depth: int, characters: int) -> str:
         parts.append(_BINARY)
     if isinstance(node.get("type"), list) and "null" in node["type"]:
         parts.append("May be null.")
-    members = list(_dict(node.get("properties")))
+    members = list(mapping(node.get("properties")))
     if members and not depth and characters:
         more = ", ..." if len(members) > _MOST_MEMBERS else ""
         parts.append(f"Members: {', '.join(members[:_MOST_MEMBERS])}{more}.")
@@ -153,10 +153,6 @@ def _about(node: Mapping[str, Json], depth: int, characters: int) -> str:
 def _cut(text: str, characters: int) -> str:
     words = " ".join(text.split())
     return words if len(words) <= characters else f"{words[: max(characters - 3, 0)].rstrip()}..." if characters else ""
-
-
-def _dict(value: Json) -> dict[str, Json]:
-    return value if isinstance(value, dict) else {}
 
 
 # --- names
