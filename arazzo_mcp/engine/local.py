@@ -7,11 +7,9 @@ process whose name it carries, and the runs of a dead one are taken over by a pr
 from __future__ import annotations
 
 import logging
-import os
 import secrets
 import time
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -19,13 +17,13 @@ from typing import Final
 
 import anyio
 from anyio.abc import TaskGroup
-from filelock import FileLock, Timeout
 
 from arazzo_mcp.arazzo.command import Done, Outcome, Program, Started, Wait
 from arazzo_mcp.arazzo.interpreter import advance
 from arazzo_mcp.arazzo.scope import MOST_DEPTH, Json, within
 from arazzo_mcp.arazzo.state import State
 from arazzo_mcp.engine.drive import Live, drive, recovered
+from arazzo_mcp.engine.owner import Owner
 from arazzo_mcp.engine.run import Perform, Programs, Run, Store
 from arazzo_mcp.errors import ArazzoMcpError, InvalidInputs, RunLost, StoreError, UnknownRun
 
@@ -57,16 +55,13 @@ class LocalEngine:
     ) -> None:
         self._store, self._programs, self._perform = store, programs, perform
         self._documents = None if documents is None else frozenset(documents)
-        self._locks = locks
-        self.owner = secrets.token_hex(8)
-        self._lock = FileLock(locks / f"{self.owner}.lock")
+        self._owner = Owner(locks)
         self._live: dict[str, Live] = {}
         self._foreign = anyio.Event()
         self._tasks: TaskGroup | None = None
 
     async def __aenter__(self) -> LocalEngine:
-        self._locks.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._lock.acquire(blocking=False)
+        self._owner.acquire()
         self._tasks = await anyio.create_task_group().__aenter__()
         await self._look_after()
         self._tasks.start_soon(self._watch)
@@ -84,9 +79,12 @@ class LocalEngine:
             # an error of the caller is the caller's: it leaves as it is, not wrapped into the group of our tasks
             await self._tasks.__aexit__(None, None, None)
         finally:
-            self._lock.release()
-            with suppress(OSError):  # another process has seen that it is free, and taken it away
-                os.unlink(self._lock.lock_file)
+            self._owner.release()
+
+    @property
+    def owner(self) -> str:
+        """The name of this process in the store."""
+        return self._owner.name
 
     # --- what a run's owner asks
 
@@ -221,7 +219,7 @@ class LocalEngine:
                     version = now
             except StoreError as error:
                 log.error("other processes cannot be watched meanwhile: %s", error)
-            self._keep_lock()
+            self._owner.keep()
             if time.monotonic() - looked >= _TAKE_OVER_SECONDS:
                 looked = time.monotonic()
                 await self._look_after()
@@ -252,37 +250,11 @@ class LocalEngine:
             return
         documents = None if run_id is not None else self._documents
         for owner in await self._store.owners():
-            if owner != self.owner and self._is_dead(owner):
+            if owner != self.owner and self._owner.is_dead(owner):
                 with anyio.CancelScope(shield=True):  # what is taken must be driven
                     for run in await self._store.take(owner, self.owner, documents, run_id):
                         await self._recover(run)
                     await self._hear_cancels()  # of a run that had been taken and was not driven yet
-
-    def _is_dead(self, owner: str) -> bool:
-        """A process that lives holds its lock."""
-        lock = FileLock(self._locks / f"{owner}.lock")
-        try:
-            lock.acquire(blocking=False)
-        except Timeout:
-            return False
-        with suppress(OSError):  # another process has seen it too
-            os.unlink(lock.lock_file)
-        lock.release()
-        return True
-
-    def _keep_lock(self) -> None:
-        """Make the lock file again where somebody has removed it: without it this process counts as dead."""
-        if Path(self._lock.lock_file).exists():
-            return
-        try:
-            self._locks.mkdir(parents=True, exist_ok=True, mode=0o700)
-            again = FileLock(self._lock.lock_file)
-            again.acquire(blocking=False)
-        except (OSError, Timeout) as error:
-            log.error("the lock file %s cannot be made again: %s", self._lock.lock_file, error)
-            return
-        self._lock.release()
-        self._lock = again
 
     async def _recover(self, run: Run) -> None:
         try:

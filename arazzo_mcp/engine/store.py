@@ -1,37 +1,29 @@
 """Runs in one SQLite file: a row for each run, and the text of the documents that runs are pinned to.
 
-One thread owns the connection. It takes whatever has queued up, performs it as one transaction and only then
-answers, so that many runs share one commit; with `synchronous=FULL` when one of them must survive a loss of
-power. Keep the file on a local disk: SQLite's locks are not safe on network file systems.
+Keep the file on a local disk: SQLite's locks are not safe on network file systems.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import os
-import queue
 import sqlite3
-import threading
 import zlib
-from collections.abc import Callable, Iterable
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from pydantic import TypeAdapter
 
 from arazzo_mcp.arazzo.command import COMMAND_JSON, Outcome
 from arazzo_mcp.arazzo.state import STATE_JSON
+from arazzo_mcp.engine.database import Database
 from arazzo_mcp.engine.run import Run
-from arazzo_mcp.errors import RunLost, StoreError
+from arazzo_mcp.errors import RunLost
 
 log = logging.getLogger(__name__)
-T = TypeVar("T")
 _OUTCOME: TypeAdapter[Outcome | None] = TypeAdapter(Outcome | None)
-_MOST_AT_ONCE: Final = 500
 
 MIGRATIONS: Final = (
     """
@@ -45,20 +37,22 @@ MIGRATIONS: Final = (
     CREATE INDEX runs_by_principal ON runs (principal, created DESC);
     CREATE TABLE programs (digest TEXT PRIMARY KEY, snapshot BLOB NOT NULL) STRICT;
     """,
+    """
+    ALTER TABLE runs ADD COLUMN key TEXT;
+    ALTER TABLE runs ADD COLUMN arguments TEXT NOT NULL DEFAULT '';
+    ALTER TABLE runs ADD COLUMN delivered INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX runs_by_arguments ON runs (principal, arguments) WHERE arguments <> '';
+    CREATE INDEX runs_by_key ON runs (principal, key) WHERE key IS NOT NULL;
+    CREATE INDEX runs_by_end ON runs (updated) WHERE status <> 'working';
+    CREATE TABLE tombstones (
+        id TEXT PRIMARY KEY, principal TEXT NOT NULL, workflow TEXT NOT NULL, status TEXT NOT NULL,
+        ended REAL NOT NULL, pruned REAL NOT NULL
+    ) STRICT;
+    """,
 )
 _COLUMNS: Final = (
     "id, workflow, program, document, principal, status, state, command, created, updated, owner, due, cancel, outcome"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class _Work:
-    """Something to do with the connection, and where its result goes."""
-
-    do: Callable[[sqlite3.Connection], Any]
-    result: asyncio.Future[Any]
-    loop: asyncio.AbstractEventLoop
-    durable: bool
 
 
 class SqliteStore:
@@ -70,34 +64,16 @@ class SqliteStore:
 
     def __init__(self, path: Path, *, busy_seconds: float = 10.0) -> None:
         self.path = path
-        self._busy_seconds = busy_seconds
-        self._queue: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
+        self._database = Database(path, MIGRATIONS, busy_seconds)
 
     async def __aenter__(self) -> SqliteStore:
-        connection = await asyncio.to_thread(_open, self.path, self._busy_seconds)
-        self._thread = threading.Thread(target=_serve, args=(connection, self._queue), name="run-store")
-        self._thread.start()
+        await self._database.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._queue.put(None)
-        if self._thread is not None:
-            await asyncio.to_thread(self._thread.join)
-            self._thread = None
-
-    async def _ask(self, do: Callable[[sqlite3.Connection], T], *, durable: bool = False) -> T:
-        if self._thread is None:
-            raise StoreError(f"the run store {self.path} is not open")
-        loop = asyncio.get_running_loop()
-        result: asyncio.Future[T] = loop.create_future()
-        self._queue.put(_Work(do, result, loop, durable))
-        try:
-            return await result
-        except (sqlite3.Error, OverflowError, zlib.error) as error:
-            raise StoreError(f"the run store {self.path}: {error}") from error
+        await self._database.__aexit__(kind, error, trace)
 
     async def create(self, run: Run, snapshot: str) -> None:
         """Record a new run and pin its documents; an id that is known already changes nothing."""
@@ -112,7 +88,7 @@ class SqliteStore:
             marks = ", ".join("?" * 14)
             connection.execute(f"INSERT OR IGNORE INTO runs ({_COLUMNS}) VALUES ({marks})", row)
 
-        await self._ask(do, durable=True)
+        await self._database.ask(do, durable=True)
 
     async def save(self, run: Run, *, durable: bool, cancel_answered: bool = False) -> None:
         """Record where a run is, unless another process owns it now (RunLost)."""
@@ -127,7 +103,7 @@ class SqliteStore:
             if changed.rowcount != 1:
                 raise RunLost(f"run {run.id} is driven by another process now")
 
-        await self._ask(do, durable=durable)
+        await self._database.ask(do, durable=durable)
 
     async def get(self, run_id: str) -> Run | None:
         """The run with this id."""
@@ -145,7 +121,7 @@ class SqliteStore:
             row = connection.execute("SELECT snapshot FROM programs WHERE digest = ?", (digest,)).fetchone()
             return zlib.decompress(row[0]).decode() if row else None
 
-        return await self._ask(do)
+        return await self._database.ask(do)
 
     async def request_cancel(self, run_id: str) -> None:
         """Record that a run is to be cancelled."""
@@ -153,7 +129,7 @@ class SqliteStore:
         def do(connection: sqlite3.Connection) -> None:
             connection.execute("UPDATE runs SET cancel = 1 WHERE id = ? AND status = 'working'", (run_id,))
 
-        await self._ask(do, durable=True)
+        await self._database.ask(do, durable=True)
 
     async def reopen(self, run: Run) -> bool:
         """Let a run that has failed be driven again, by its new owner; False where somebody else was faster."""
@@ -167,7 +143,7 @@ class SqliteStore:
             )
             return changed.rowcount == 1
 
-        return await self._ask(do, durable=True)
+        return await self._database.ask(do, durable=True)
 
     async def cancels(self, owner: str) -> list[str]:
         """The working runs of an owner that somebody wants to stop."""
@@ -178,7 +154,7 @@ class SqliteStore:
             )
             return [row[0] for row in found]
 
-        return await self._ask(do)
+        return await self._database.ask(do)
 
     async def owners(self) -> list[str]:
         """Everybody who owns a working run."""
@@ -187,7 +163,7 @@ class SqliteStore:
             found = connection.execute("SELECT DISTINCT owner FROM runs WHERE status = 'working'")
             return [row[0] for row in found]
 
-        return await self._ask(do)
+        return await self._database.ask(do)
 
     async def take(self, dead: str, owner: str, documents: Iterable[str] | None, run_id: str | None) -> list[Run]:
         """Make an owner's working runs another's."""
@@ -204,7 +180,7 @@ class SqliteStore:
             )
             return rows
 
-        return [replace(run, owner=owner) for run in self._runs(await self._ask(do, durable=True))]
+        return [replace(run, owner=owner) for run in self._runs(await self._database.ask(do, durable=True))]
 
     async def version(self) -> int:
         """SQLite's data_version: changes whenever another process has written."""
@@ -212,7 +188,7 @@ class SqliteStore:
         def do(connection: sqlite3.Connection) -> int:
             return int(connection.execute("PRAGMA data_version").fetchone()[0])
 
-        return await self._ask(do)
+        return await self._database.ask(do)
 
     async def _select(self, where: str, values: tuple[Any, ...]) -> list[Run]:
         """The runs that can be read; one that cannot is left out, and the log says so."""
@@ -220,7 +196,7 @@ class SqliteStore:
         def do(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
             return connection.execute(f"SELECT {_COLUMNS} FROM runs {where}", values).fetchall()
 
-        return self._runs(await self._ask(do))
+        return self._runs(await self._database.ask(do))
 
     def _runs(self, rows: list[tuple[Any, ...]]) -> list[Run]:
         runs = []
@@ -230,99 +206,6 @@ class SqliteStore:
             except ValueError as error:
                 log.error("run %s cannot be read from %s: %s", row[0], self.path, str(error)[:200])
         return runs
-
-
-def _open(path: Path, busy_seconds: float) -> sqlite3.Connection:
-    """The file is its user's alone; its folder is made when there is none."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=busy_seconds)
-        connection.execute("PRAGMA journal_mode = WAL")
-        _migrate(connection, path)
-    except OSError as error:
-        raise StoreError(
-            f"the run store {path} cannot be opened: {error.strerror}. Choose another with --store."
-        ) from error
-    except sqlite3.Error as error:
-        raise StoreError(f"the run store {path} cannot be opened: {error}. Choose another with --store.") from error
-    return connection
-
-
-def _migrate(connection: sqlite3.Connection, path: Path) -> None:
-    connection.execute("BEGIN IMMEDIATE")
-    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    if version > len(MIGRATIONS):
-        connection.execute("ROLLBACK")
-        raise StoreError(f"the run store {path} was written by a newer version of arazzo-mcp")
-    for script in MIGRATIONS[version:]:
-        for statement in filter(str.strip, script.split(";")):
-            connection.execute(statement)
-    connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
-    connection.execute("COMMIT")
-
-
-def _serve(connection: sqlite3.Connection, waiting: queue.SimpleQueue[_Work | None]) -> None:
-    """The thread: everything that has queued up is one transaction, answered when it is committed."""
-    open_ = True
-    while open_:
-        batch, open_ = _batch(waiting)
-        if batch:
-            _perform(connection, batch)
-    connection.close()
-
-
-def _batch(waiting: queue.SimpleQueue[_Work | None]) -> tuple[list[_Work], bool]:
-    batch: list[_Work] = []
-    item = waiting.get()
-    while item is not None:
-        batch.append(item)
-        if len(batch) >= _MOST_AT_ONCE:
-            break
-        try:
-            item = waiting.get_nowait()
-        except queue.Empty:
-            break
-    return batch, item is not None
-
-
-def _perform(connection: sqlite3.Connection, batch: list[_Work]) -> None:
-    """One transaction. What fails by itself is undone by itself; what fails the transaction fails all of it."""
-    try:
-        connection.execute(f"PRAGMA synchronous = {'FULL' if any(work.durable for work in batch) else 'NORMAL'}")
-        connection.execute("BEGIN IMMEDIATE" if len(batch) > 1 or batch[0].durable else "BEGIN")
-        results = [_perform_one(connection, work) for work in batch]
-        connection.execute("COMMIT")
-    except Exception as error:  # noqa: BLE001  (the thread must live: every run of this process waits for it)
-        with suppress(sqlite3.Error):
-            connection.execute("ROLLBACK")
-        results = [(None, error)] * len(batch)
-    for work, (value, failed) in zip(batch, results, strict=True):
-        _answer(work, value, failed)
-
-
-def _perform_one(connection: sqlite3.Connection, work: _Work) -> tuple[Any, Exception | None]:
-    connection.execute("SAVEPOINT one")
-    try:
-        result = work.do(connection)
-    except Exception as error:  # noqa: BLE001  (handed to who asked)
-        connection.execute("ROLLBACK TO one")
-        return None, error
-    finally:
-        connection.execute("RELEASE one")
-    return result, None
-
-
-def _answer(work: _Work, value: Any, error: Exception | None) -> None:
-    def answer() -> None:
-        if not work.result.done():
-            if error is None:
-                work.result.set_result(value)
-            else:
-                work.result.set_exception(error)
-
-    with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-        work.loop.call_soon_threadsafe(answer)
 
 
 def _saved(run: Run) -> tuple[Any, ...]:

@@ -29,7 +29,8 @@ MOST_NAME: Final = 45
 MOST_DESCRIPTION: Final = 1900
 """Hosts cut descriptions at 2 KB."""
 
-RUN_TOOLS: Final = ("run_status", "run_cancel", "run_list")
+RUN_TOOL_NAMES: Final = ("run_status", "run_wait", "run_cancel", "run_list", "run_attach")
+"""Names that no workflow's tool may bear."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ def tool_names(workflows: list[tuple[str, str]]) -> list[str]:
         _fitted(re.sub(r"[^A-Za-z0-9_-]+", "_", workflow).strip("_") or "workflow", workflow)
         for _, workflow in workflows
     ]
-    taken = Counter((*plain, *RUN_TOOLS))
+    taken = Counter((*plain, *RUN_TOOL_NAMES))
     return [
         name if taken[name] == 1 else _with_mark(name, f"{Path(document).name}#{workflow}", at, workflows)
         for at, (name, (document, workflow)) in enumerate(zip(plain, workflows, strict=True))
