@@ -293,7 +293,7 @@ async def test_a_long_run_is_handed_back_and_goes_on(connect: Connect, scripted:
         envelope = await busy(client)
         assert envelope["status"] == "working"
         assert envelope["run_id"] in envelope["next"]
-        assert envelope["upstream"] == {"state": "busy"}
+        assert envelope["upstream"] == {"status": "busy"}
         assert envelope["poll_after_seconds"] >= 1
         later = await called(client, "run_status", {"run_id": envelope["run_id"], "wait_seconds": 20})
     assert later["status"] == "completed"

@@ -23,7 +23,7 @@ _SHOWN_OF_A_LINE: Final = 200
 
 _MESSAGES: Final = ("message", "msg", "text", "line", "log", "content")
 
-_BAR: Final = re.compile(r"\d%\|[^|]*\||\d(?:/\d+|\w{2,8})? \[\d\d:\d\d[,<:]|[█▏-▉━]{4}")
+_BAR: Final = re.compile(r"\d%\|[^|]*\||\d(?:/\d+|\w{2,8})? \[\d\d:\d\d[,<:]|[█-▏━]{4}")
 """A bar of tqdm or rich, with a total or without one."""
 
 _OTHER_WORK: Final = re.compile(r"\W*(down|up)?load(ing|ed)?\b|\W*(fetch|pull|extract|epoch)", re.IGNORECASE)
