@@ -17,6 +17,7 @@ MOST_WORKING_BYTES: Final = 900
 
 _MOST_OUTPUTS: Final = 8
 _MOST_TEXT: Final = 200
+_MOST_NUMBER: Final = 10**15
 
 Envelope = dict[str, Json]
 
@@ -27,8 +28,12 @@ def so_far(run: Run) -> Envelope:
         return {}
     produced = run.state.frame.outputs.get(run.state.frame.step, {})
     said = [str(value) for value in run.state.upstream.values()]
-    scalars = {name: v for name, v in produced.items() if isinstance(v, str | int | float) and str(v) not in said}
+    scalars = {name: v for name, v in produced.items() if _is_scalar(v) and str(v) not in said}
     return {name[:_MOST_TEXT]: _short(value, _MOST_TEXT) for name, value in list(scalars.items())[:_MOST_OUTPUTS]}
+
+
+def _is_scalar(value: Json) -> bool:
+    return isinstance(value, str) or (isinstance(value, int | float) and abs(value) < _MOST_NUMBER)
 
 
 def within(envelope: Envelope, most: int) -> Envelope:
