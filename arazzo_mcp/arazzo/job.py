@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from itertools import islice
 from typing import Final
 
 from arazzo_mcp.arazzo.logs import last_lines, lines_of, percent_of_lines
-from arazzo_mcp.arazzo.percent import known, percent_of
+from arazzo_mcp.arazzo.percent import MOST_FIELDS, known, percent_of, spelling
 from arazzo_mcp.arazzo.scope import Json, mapping
 from arazzo_mcp.arazzo.spoken import MOST_CHARACTERS, cut, message_of, plain
 
@@ -43,7 +44,7 @@ def facts_of(body: Mapping[str, Json]) -> dict[str, Json]:
     percent = percent_of(fields)
     if percent is None and not ENDED.fullmatch(str(status)):
         percent = percent_of_lines(lines)
-    found |= {"percent": percent, "metrics": _metrics(body) or None, "logs": last_lines(lines) or None}
+    found |= {"percent": percent, "metrics": _metrics(body, fields) or None, "logs": last_lines(lines) or None}
     return {name: found[name] for name in ORDER if found.get(name) is not None}
 
 
@@ -77,7 +78,7 @@ _LOGS: Final = ("logs", "log", "newlogs", "loglines", "logoutput", "logtail")
 
 
 def _first(fields: Mapping[str, Json], names: tuple[str, ...], read: Callable[[Json], Json]) -> Json:
-    return next((found for name in names if (found := read(fields.get(name))) is not None), None)
+    return next((found for name in names if name in fields and (found := read(fields[name])) is not None), None)
 
 
 def _word(value: Json) -> Json:
@@ -154,11 +155,10 @@ _FIELDS: Final[tuple[tuple[str, tuple[str, ...], Callable[[Json], Json]], ...]] 
 )  # fmt: skip
 
 
-def _metrics(body: Mapping[str, Json]) -> dict[str, Json]:
+def _metrics(body: Mapping[str, Json], fields: Mapping[str, Json]) -> dict[str, Json]:
     """A few scalars that the provider has measured, under its own names."""
-    fields = known(body)
     inner = {name: value for place in ("metrics", "timings") for name, value in mapping(fields.get(place)).items()}
-    named = {name: value for name, value in body.items() if "".join(known({name: value})) in _MEASURED}
+    named = {name: body[name] for name in islice(body, MOST_FIELDS) if spelling(name[:40]) in _MEASURED}
     scalars = [(name, _measure(value)) for name, value in {**inner, **named}.items()]
     return dict([(plain(name)[:40], value) for name, value in scalars if value is not None][:_MOST_METRICS])
 

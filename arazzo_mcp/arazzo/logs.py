@@ -7,7 +7,8 @@ is told as percent. Only the end of a log is looked at, however long it is.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from itertools import islice
 from typing import Final
 
 from arazzo_mcp.arazzo.percent import Number, in_percent, of_one_or_hundred, ratio
@@ -32,16 +33,15 @@ _OTHER_WORK: Final = re.compile(r"\W*(down|up)?load(ing|ed)?\b|\W*(fetch|pull|ex
 
 def lines_of(logs: Json) -> list[str]:
     """The last lines of a log, oldest first; what a carriage return would overwrite is a line of its own."""
-    texts = [logs] if isinstance(logs, str) else logs[-_MOST_LINES:] if isinstance(logs, list) else []
-    each = _MOST_CHARACTERS if isinstance(logs, str) else _MOST_OF_AN_ENTRY
-    lines = [line for text in texts for line in _lines(_message(text)[-each:])]
-    return lines[-_MOST_LINES:]
+    if isinstance(logs, list):
+        logs = "\n".join(_message(entry)[-_MOST_OF_AN_ENTRY:] for entry in logs[-_MOST_LINES:])
+    return _lines(logs[-_MOST_CHARACTERS:])[-_MOST_LINES:] if isinstance(logs, str) else []
 
 
-def last_lines(lines: Iterable[str]) -> list[str]:
+def last_lines(lines: list[str]) -> list[str]:
     """The last few lines that tell something, shortened."""
-    told = [line for line in lines if not _BAR.search(line)]
-    return [line[:_SHOWN_OF_A_LINE] for line in told[-_SHOWN_LINES:]]
+    told = islice((line for line in reversed(lines) if not _BAR.search(line)), _SHOWN_LINES)
+    return [line[:_SHOWN_OF_A_LINE] for line in told][::-1]
 
 
 def percent_of_lines(lines: list[str]) -> Number | None:
@@ -62,7 +62,7 @@ def _lines(text: str) -> list[str]:
 
 
 def _percent_of_line(line: str) -> Number | None:
-    if _OTHER_WORK.match(line):
+    if not _HINT.search(line) or _OTHER_WORK.match(line):
         return None
     for pattern, read in _SAYINGS:
         if (said := list(pattern.finditer(line))) and (percent := read(said[-1])) is not None:
@@ -70,6 +70,7 @@ def _percent_of_line(line: str) -> Number | None:
     return None
 
 
+_HINT: Final = re.compile(r"\d\s*(?:%|/|of)|progress", re.IGNORECASE)
 _NUMBER: Final = r"(\d{1,9}(?:\.\d{1,9})?)"
 _SAYINGS: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Number | None]], ...]] = (
     (re.compile(rf"(?<![\w.]){_NUMBER}%\|[^|]*\|"), lambda said: in_percent(said[1])),

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
+from itertools import islice
 from typing import Final
 
 from arazzo_mcp.arazzo.scope import Json
@@ -15,18 +17,25 @@ from arazzo_mcp.arazzo.scope import Json
 Number = int | float
 
 _MOST_NAME: Final = 40
+MOST_FIELDS: Final = 200
 _MOST_COUNT: Final = 10**15
 _NUMBER: Final = re.compile(r"\s*(\d{1,9}(?:\.\d{1,20})?)\s*(%?)\s*")
 
 
 def known(fields: Mapping[str, Json]) -> dict[str, Json]:
     """Fields by the one spelling of their names: `queue_position`, `queuePosition` and `QueuePosition` are
-    `queueposition`. The first one wins; what is null is not there."""
+    `queueposition`. The first one wins; what is null is not there, and what has very many fields is no status."""
     found: dict[str, Json] = {}
-    for name, value in fields.items():
+    for name, value in islice(fields.items(), MOST_FIELDS):
         if value is not None and len(name) <= _MOST_NAME:
-            found.setdefault(re.sub(r"[_\-\s]", "", name).lower(), value)
+            found.setdefault(spelling(name), value)
     return found
+
+
+@lru_cache(maxsize=4096)
+def spelling(name: str) -> str:
+    """The one spelling of a field's name."""
+    return re.sub(r"[_\-\s]", "", name).lower()
 
 
 def in_percent(value: Json) -> Number | None:
@@ -132,7 +141,7 @@ def percent_of(fields: Mapping[str, Json]) -> Number | None:
 def _of_fields(fields: Mapping[str, Json], counts: tuple[tuple[str, str], ...]) -> Number | None:
     for read, names in _FIELDS:
         for name in names:
-            if (found := read(fields.get(name))) is not None:
+            if name in fields and (found := read(fields[name])) is not None:
                 return found
-    pairs = (ratio(fields.get(done), fields.get(total)) for done, total in counts)
+    pairs = (ratio(fields[done], fields[total]) for done, total in counts if total in fields and done in fields)
     return next((found for found in pairs if found is not None), None)
