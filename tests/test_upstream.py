@@ -291,10 +291,10 @@ def test_news_begin_with_the_fingerprint() -> None:
 
 
 def test_the_envelope_of_a_working_run() -> None:
-    shown = envelope(working({"status": "busy"}, {"state": "busy", "id": "7", "many": [1]}), 0)
+    shown = envelope(working({"status": "busy"}, {"word": "busy", "id": "7", "many": [1], "queue_position": 3}), 0)
     assert shown["attempt"] == 8
     assert shown["upstream"] == {"status": "busy"}
-    assert shown["outputs_so_far"] == {"id": "7"}, "what the provider says already is not said twice"
+    assert shown["outputs_so_far"] == {"id": "7"}, "nothing twice, and no place that the job has left"
     assert shown["next_poll_seconds"] == 0
 
 

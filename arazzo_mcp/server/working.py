@@ -9,6 +9,8 @@ import json
 from collections.abc import Callable
 from typing import Final
 
+from arazzo_mcp.arazzo.job import ORDER
+from arazzo_mcp.arazzo.percent import spelling
 from arazzo_mcp.arazzo.scope import Json, mapping
 from arazzo_mcp.engine.run import Run
 
@@ -20,15 +22,21 @@ _MOST_TEXT: Final = 200
 _MOST_NUMBER: Final = 10**15
 
 Envelope = dict[str, Json]
+_TOLD_BY_UPSTREAM: Final = frozenset(spelling(name) for name in (*ORDER, "state", "progress", "eta", "position"))
 
 
 def so_far(run: Run) -> Envelope:
-    """The scalars that the present step has put out, but for those that `upstream` says already."""
+    """The scalars that the present step has put out, but for what `upstream` tells: an output keeps the value of an
+    earlier answer where the last one has none, such as a place in a queue that the job has left."""
     if not run.state.frames:
         return {}
     produced = run.state.frame.outputs.get(run.state.frame.step, {})
     said = [str(value) for value in run.state.upstream.values()]
-    scalars = {name: v for name, v in produced.items() if _is_scalar(v) and str(v) not in said}
+    scalars = {
+        name: v
+        for name, v in produced.items()
+        if _is_scalar(v) and str(v) not in said and spelling(name[:40]) not in _TOLD_BY_UPSTREAM
+    }
     return {name[:_MOST_TEXT]: _short(value, _MOST_TEXT) for name, value in list(scalars.items())[:_MOST_OUTPUTS]}
 
 
