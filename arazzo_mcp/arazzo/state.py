@@ -51,7 +51,9 @@ class State:
     the provider last said of the job; cancel: the cancel's own request is under way, tries: how often it has been sent,
     too_late: calls that came too late; remote: what became of it; perhaps: an earlier cancel, whose answer was lost,
     may have been taken; failed: the problem of a run that had failed and goes on only to cancel its job; transfers:
-    how often control went over to a workflow.
+    how often control went over to a workflow; key: the seed of the keys that its submits carry; settled: how many
+    answers that settle the matter a submit with a key has had, by its place; lost: an answer to the present one was
+    lost, so that it may have been taken.
     """
 
     frames: tuple[Frame, ...] = ()
@@ -68,6 +70,9 @@ class State:
     perhaps: bool = False
     failed: dict[str, Json] | None = None
     version: int = 1
+    key: str = ""
+    settled: dict[str, int] = field(default_factory=dict)
+    lost: bool = False
 
     @property
     def frame(self) -> Frame:
