@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count
-from typing import Final
 
 import anyio
 import anyio.lowlevel
@@ -33,12 +32,11 @@ from arazzo_mcp.arazzo.command import (
 from arazzo_mcp.arazzo.interpreter import advance
 from arazzo_mcp.arazzo.scope import Exchange, Failure
 from arazzo_mcp.arazzo.state import State
+from arazzo_mcp.arazzo.submit import MAY_HAVE_ARRIVED
 from arazzo_mcp.engine.run import Perform, Run, Store, is_submit, may_repeat
 from arazzo_mcp.errors import StoreError
 
 log = logging.getLogger(__name__)
-
-_MAY_HAVE_ARRIVED: Final = ("timeout", "broken")
 
 
 class Live:
@@ -228,7 +226,7 @@ def _doubt(state: State, command: Command, event: Event) -> tuple[State, Command
     if not isinstance(event, Exchanged) or not isinstance(command, CallOperation):
         return None
     failure = event.exchange.failure
-    if failure is None or failure.kind not in _MAY_HAVE_ARRIVED or may_repeat(state, command):
+    if failure is None or failure.kind not in MAY_HAVE_ARRIVED or may_repeat(state, command):
         return None
     return state, Done(_in_doubt(command, failure.message, event.exchange))
 

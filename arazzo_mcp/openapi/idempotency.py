@@ -1,14 +1,15 @@
-"""Which header of an operation makes its requests repeatable: a key that the provider does each piece of work once for.
+"""Which header of an operation makes its requests repeatable: it carries a key that the provider acts on once only.
 
-There is no standard yet (the draft of IETF is `Idempotency-Key`), so providers have names of their own. Only names whose
-meaning is beyond doubt are here: a request id that is used for tracing (`X-Request-Id`, `X-Correlation-Id`) promises
-nothing. Any other header is named in the settings. Knows operations, nothing of runs or of the key itself.
+There is no standard yet (the IETF's draft says `Idempotency-Key`), so providers have names of their own. Only those
+whose meaning is beyond doubt are here: a request id for tracing (`X-Request-Id`, `X-Correlation-Id`) promises nothing.
+Any other header is named in the settings. Knows operations, nothing of runs or of the key itself.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from arazzo_mcp.arazzo.command import REPEATABLE
@@ -44,6 +45,15 @@ def idempotency_header(operation: Operation, setting: str | None = None) -> str 
     if setting:
         return setting
     return next((p.name for p in operation.parameters if _is_key(p)), None)
+
+
+def without_need(operation: Operation, header: str | None) -> Operation:
+    """An operation whose header for the key need not be given: every run gives it."""
+    if header is None:
+        return operation
+    given = (p.location == "header" and p.name.lower() == header.lower() for p in operation.parameters)
+    pairs = zip(operation.parameters, given, strict=True)
+    return replace(operation, parameters=tuple(replace(p, required=False) if is_key else p for p, is_key in pairs))
 
 
 def _is_key(parameter: Parameter) -> bool:
