@@ -44,7 +44,7 @@ from arazzo_mcp.arazzo.model import (
 from arazzo_mcp.arazzo.problem import failure, in_doubt, problem
 from arazzo_mcp.arazzo.scope import ABSENT, Ended, Exchange, Json, Scope
 from arazzo_mcp.arazzo.state import THEN, Frame, Remote, State
-from arazzo_mcp.arazzo.submit import after_submit, settled, takes_key, with_key
+from arazzo_mcp.arazzo.submit import after_submit, key_of, settled, takes_key, with_key
 from arazzo_mcp.arazzo.template import Unresolved, fill
 from arazzo_mcp.arazzo.upstream import glimpse, message_of, told
 
@@ -111,7 +111,8 @@ def _enter(program: Program, state: State) -> Advance:
     except Unresolved as missing:
         return _end(program, state, problem(state, "unresolved_expression", str(missing)))
     target = program.targets[workflow.id, step.id]
-    return state, with_key(CallOperation(state.step, target, arguments, body, _seconds(step, state)), state)
+    call = CallOperation(state.step, target, arguments, body, _seconds(step, state))
+    return state, with_key(call, key_of(state)) if takes_key(target, state) else call
 
 
 def _is_completed(state: State, awaited: StepReference) -> bool:

@@ -29,16 +29,16 @@ def takes_key(target: Target, state: State) -> bool:
     return target.idempotency is not None and state.key != ""
 
 
-def with_key(call: CallOperation, state: State) -> CallOperation:
-    """A call with its key, where it takes one: the step's own value where it gives one, else the run's."""
+def with_key(call: CallOperation, key: str) -> CallOperation:
+    """A call with its key, where its operation takes one: the step's own value where it gives one, else this one."""
     name = call.target.idempotency
-    if name is None or not takes_key(call.target, state):
+    if name is None:
         return call
     own = [a for a in call.arguments if a.location in ("header", "") and a.name.lower() == name.lower()]
     if any(argument.value not in (None, "") for argument in own):
         return replace(call, idempotent=True)
     rest = (argument for argument in call.arguments if argument not in own)
-    return replace(call, arguments=(*rest, Argument(name, "header", key_of(state))), idempotent=True)
+    return replace(call, arguments=(*rest, Argument(name, "header", key)), idempotent=True)
 
 
 def key_of(state: State) -> str:
