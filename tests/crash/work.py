@@ -40,6 +40,7 @@ PUBLISHED: Final[dict[str, Inputs]] = {
 }  # fmt: skip
 OWN: Final[dict[str, Inputs]] = {
     "three-submits": lambda job: {"mark": job["prompt"], "looks": job["_demo"]["polls"]},
+    "paid-once": lambda job: {"mark": job["prompt"], "looks": job["_demo"]["polls"]},
 }
 
 
@@ -68,6 +69,7 @@ def work(provider: str) -> Work:
         "replicate": f"{provider}/real/replicate/v1",
         "windmill": f"{provider}/real/windmill/api",
         "three": f"{provider}/three",
+        "once": f"{provider}/once",
     }
     own = (str(WORKFLOWS), str(HERE / "documents"))
     if not SEEDS.is_dir() or not CORPUS.is_dir():
