@@ -74,7 +74,8 @@ def of(parameter: dict[str, Any], setting: str | None = None, key: str = "POST /
     "name",
     [
         "Idempotency-Key", "idempotency-key", "X-Idempotency-Key", "IdempotencyKey", "Idempotent-Key",
-        "Idempotence-Key", "X-Idempotent-Key", "Idempotency-Token", "X-Idempotence-UUID", "Idempotency-Id", "Request-Idempotency-Key",
+        "Idempotence-Key", "X-Idempotent-Key", "Idempotency-Token", "X-Idempotence-UUID", "Idempotency-Id",
+        "Request-Idempotency-Key",
         "PayPal-Request-Id", "opc-retry-token", "Cko-Idempotency-Key", "Klarna-Idempotency-Key", "Chave-Idempotencia",
     ],
 )  # fmt: skip
