@@ -213,10 +213,8 @@ def _sent_too_late(row: sqlite3.Row, lines: list[Line]) -> Iterator[str]:
     """Nothing is submitted for a run whose end is recorded, nor long after its cancel was; nor by two processes. Only a
     submit that may have been taken already is sent again after a cancel, which needs to know its job."""
     ended = heard = None
-    in_doubt = False
+    again = _sent_again(lines)
     for line in lines:
-        if line.word == "call<" and KEYED in line.detail:
-            in_doubt = line.detail.split()[-1] not in ("200", "201")
         if line.word == "save<" and line.detail in ENDS:
             ended = line
         if line.word == "cancelled":
@@ -225,14 +223,32 @@ def _sent_too_late(row: sqlite3.Row, lines: list[Line]) -> Iterator[str]:
             continue
         if ended is not None and ended.at < line.at:
             yield f"run {row['id']} submits after its end: {_told(lines)}"
-        again, in_doubt = in_doubt, line.detail.endswith(KEYED)
         if (
             heard is not None
-            and not again
+            and line not in again
             and line.at > heard.at + HEARD_SECONDS
             and '"already_completed"' not in row["state"]
         ):
             yield f"run {row['id']} submits {line.at - heard.at:.1f} s after its cancel: {_told(lines)}"
+
+
+def _sent_again(lines: list[Line]) -> list[Line]:
+    """The submits with a key that were sent while one with the same key may have been taken: it had been recorded or
+    sent, and no answer to it had been recorded."""
+    again: list[Line] = []
+    recorded: Line | None = None
+    unsure, answered = False, False
+    for line in lines:
+        if line.word == "call>" and line.detail.endswith(KEYED):
+            again += [line] if unsure else []
+            unsure = True
+        elif line.word == "call<" and KEYED in line.detail:
+            answered = line.detail.endswith((" 200", " 201"))
+        elif line.word == "save>" and recorded is not None and recorded.pid != line.pid:
+            unsure, answered = unsure or recorded.detail == "call", False
+        elif line.word == "save<":
+            unsure, answered, recorded = unsure and not answered, False, line
+    return again
 
 
 def _told(lines: list[Line]) -> str:
