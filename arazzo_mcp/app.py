@@ -60,7 +60,9 @@ class Shelf:
 def options(settings: Settings) -> Options:
     """The settings that say how documents are read."""
     pace = Pace(settings.pace_first, settings.pace_factor, settings.pace_most)
-    return Options(settings.sources, settings.servers, settings.strict, pace, settings.server_variables)
+    return Options(
+        settings.sources, settings.servers, settings.strict, pace, settings.server_variables, settings.idempotency
+    )
 
 
 def load(paths: Iterable[Path], settings: Settings) -> Library:
@@ -76,6 +78,7 @@ def load(paths: Iterable[Path], settings: Settings) -> Library:
         *(("--source", name) for name in settings.sources),
         *(("--server", name) for name in settings.servers),
         *(("--server-variable", name.rpartition(".")[0]) for name in settings.server_variables),
+        *(("idempotency", name) for name in settings.idempotency),
     )
     for what, name in given:
         if library.source_names and name not in library.source_names:

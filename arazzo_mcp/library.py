@@ -24,14 +24,15 @@ from arazzo_mcp.schemas.tool import ToolInputs, ToolSchemas, as_written
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How documents are read: sources elsewhere and base URLs by source name, strictness, the pace of polling, and the
-    values of `source.variable` in the URLs of servers."""
+    """How documents are read: sources elsewhere and base URLs by source name, strictness, the pace of polling, the
+    values of `source.variable` in the URLs of servers, and the idempotency header of each source that has one."""
 
     sources: Mapping[str, Path] = field(default_factory=dict)
     servers: Mapping[str, str] = field(default_factory=dict)
     strict: bool = False
     pace: Pace = field(default_factory=Pace)
     server_variables: Mapping[str, str] = field(default_factory=dict)
+    idempotency: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,12 @@ def relink(snapshot: Snapshot, pace: Pace) -> Linked:
     Raises:
         DocumentError: it cannot be read any more.
     """
-    options = Options(servers=snapshot.servers, server_variables=snapshot.server_variables, pace=pace)
+    options = Options(
+        servers=snapshot.servers,
+        server_variables=snapshot.server_variables,
+        pace=pace,
+        idempotency=snapshot.idempotency,
+    )
     return _linked(snapshot.reading(), options)
 
 
@@ -159,11 +165,12 @@ def _snapshot(reading: Reading, options: Options) -> Snapshot:
     names = reading.source_names()
     servers = {name: url for name, url in options.servers.items() if name in names}
     variables = {n: value for n, value in options.server_variables.items() if n.rpartition(".")[0] in names}
-    return Snapshot(reading.text, dict(reading.texts()), servers, variables)
+    idempotency = {name: header for name, header in options.idempotency.items() if name in names}
+    return Snapshot(reading.text, dict(reading.texts()), servers, variables, idempotency)
 
 
 def _link(reading: Reading, options: Options) -> _Linkage:
-    servers = Servers(options.servers, options.server_variables)
+    servers = Servers(options.servers, options.server_variables, options.idempotency)
     links = link(reading.description, reading.sources, servers, reading.findings)
     found = strictly(links.findings) if options.strict else list(links.findings)
     spoiled = {finding.workflow for finding in found if finding.severity == "error"}

@@ -20,6 +20,11 @@ from arazzo_mcp.errors import UsageError
 
 DEFAULT_FILE: Final = Path("arazzo-mcp.toml")
 
+_NO_KEY: Final = frozenset(
+    {"accept", "authorization", "connection", "content-length", "content-type", "cookie", "host"}
+)
+"""Headers with a meaning of their own: a key in their place would break every request."""
+
 
 def default_store() -> Path:
     """The run store in the user's data folder."""
@@ -30,7 +35,8 @@ class Settings(BaseSettings):
     """Everything that can be set. Durations are seconds, sizes bytes.
 
     sources: source name -> file, in place of its url; servers: source name -> base URL, in place of its servers;
-    server_variables: `source.variable` -> value of a variable in the server URL of a source;
+    server_variables: `source.variable` -> value of a variable in the server URL of a source; idempotency: source name
+    -> the header that makes its submits repeatable, or "off";
     credentials: `source.scheme` or `scheme` -> name of the environment variable that holds its value; file_roots: the
     folders whose files may be sent where an API wants a file.
     """
@@ -45,9 +51,18 @@ class Settings(BaseSettings):
                 raise ValueError(f"{name}: {url!r} is no http or https URL")
         return servers
 
+    @field_validator("idempotency")
+    @classmethod
+    def _are_headers(cls, idempotency: dict[str, str]) -> dict[str, str]:
+        for name, header in idempotency.items():
+            if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", header) or header.lower() in _NO_KEY:
+                raise ValueError(f"{name}: {header!r} is no header that could carry a key")
+        return idempotency
+
     sources: dict[str, Path] = Field(default_factory=dict)
     servers: dict[str, str] = Field(default_factory=dict)
     server_variables: dict[str, str] = Field(default_factory=dict)
+    idempotency: dict[str, str] = Field(default_factory=dict)
     credentials: dict[str, str] = Field(default_factory=dict)
     file_roots: list[Path] = Field(default_factory=list)
     store: Path = Field(default_factory=default_store)

@@ -46,7 +46,7 @@ pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="fork, and kill -9"),
 ]
 
-SHORT = {"boundaries": 96, "one": 60, "two": 60, "four": 60, "failing": 40}
+SHORT = {"boundaries": 96, "one": 60, "two": 60, "four": 60, "failing": 40, "keys": 40}
 """Kills of the short form, by mode."""
 
 
@@ -60,6 +60,9 @@ async def test_no_run_is_lost_and_none_submits_twice(name: str) -> None:
     assert verdict.kills.total() >= SHORT[name], told
     assert verdict.runs >= SHORT[name] / 2, told
     assert verdict.take_overs > 0, told
+    if name == "keys":
+        assert verdict.ended["in_doubt"] == 0, told
+        assert verdict.again > 0, told
 
 
 def test_the_short_form_kills_three_hundred_times() -> None:

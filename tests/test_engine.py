@@ -5,22 +5,33 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import anyio
 import pytest
 
-from arazzo_mcp.arazzo.command import CallOperation, CancelPlan, Pace, Program, Target
+from arazzo_mcp.arazzo.command import (
+    COMMAND_JSON,
+    CallOperation,
+    CancelPlan,
+    Pace,
+    Program,
+    Started,
+    Target,
+)
 from arazzo_mcp.arazzo.expression import Expression
+from arazzo_mcp.arazzo.interpreter import advance
 from arazzo_mcp.arazzo.model import Parameter
 from arazzo_mcp.arazzo.parse import Document, parse
 from arazzo_mcp.arazzo.scope import Exchange, Failure
+from arazzo_mcp.arazzo.state import STATE_JSON, State
 from arazzo_mcp.engine.local import LocalEngine
-from arazzo_mcp.engine.run import Run, RunStatus
+from arazzo_mcp.engine.run import Run, RunStatus, may_repeat
 from arazzo_mcp.engine.store import SqliteStore
 from arazzo_mcp.errors import InvalidInputs, RunLost, StoreError, UnknownRun
 
@@ -60,11 +71,14 @@ ID = Parameter("id", "path", Expression("$steps.submit.outputs.id", "steps", ("s
 CANCEL = CancelPlan(Target("api", "POST /jobs/{id}/cancel", "POST"), "poll", (ID,), None, frozenset({"id"}))
 
 
-def program(pace: float = 0.05) -> Program:
+KEYED = {**TARGETS, ("job", "submit"): Target("api", "POST /jobs", "POST", "Idempotency-Key")}
+
+
+def program(pace: float = 0.05, targets: Mapping[tuple[str, str], Target] = TARGETS) -> Program:
     description, findings = parse(Document("flow", FLOW))
     assert description is not None
     assert findings == []
-    return Program(description, TARGETS, {"job": (CANCEL,)}, Pace(pace, 1.0, pace))
+    return Program(description, targets, {"job": (CANCEL,)}, Pace(pace, 1.0, pace))
 
 
 class Shelf:
@@ -97,6 +111,8 @@ class Provider:
         self.reached: dict[str, anyio.Event] = {}
         self.cancel = Exchange(status=200, body={"status": "cancelled"})
         self.submit = Exchange(status=200, body={"id": "7"})
+        self.unanswered = 0
+        self.keys: list[Any] = []
 
     def hold(self, operation: str) -> anyio.Event:
         """Hold the answer to an operation; returns the event that says that the request is there."""
@@ -113,7 +129,9 @@ class Provider:
         if operation.endswith("cancel"):
             return self.cancel
         if operation == "POST /jobs":
-            return self.submit
+            self.keys += [argument.value for argument in call.arguments]
+            self.unanswered -= 1
+            return Exchange(failure=Failure("broken", "it broke")) if self.unanswered >= 0 else self.submit
         if self.lost > 0:
             self.lost -= 1
             return Exchange(failure=Failure("broken", "the connection broke"))
@@ -271,9 +289,9 @@ async def test_a_submit_that_never_left_is_a_failure(engine: Open, provider: Pro
         assert (await local.wait((await start(local)).id, "", 5)).status is RunStatus.FAILED
 
 
-async def died(engine: Open, provider: Provider, tmp_path: Path, step: str) -> Run:
+async def died(engine: Open, provider: Provider, tmp_path: Path, step: str, shelf: Shelf | None = None) -> Run:
     """A run whose process has died: recorded at a step, owned by nobody who lives."""
-    async with engine() as local:
+    async with engine(shelf=shelf) as local:
         run = await start(local)
         if step == "submit":
             await provider.hold("POST /jobs").wait()
@@ -297,6 +315,101 @@ def _swap(folder: Path) -> None:
         file.unlink()
     for file in folder.glob("copy.sqlite3*"):
         file.rename(folder / file.name.replace("copy", "runs"))
+
+
+async def test_a_submit_under_way_at_the_death_of_its_process_is_in_doubt(
+    engine: Open, provider: Provider, tmp_path: Path
+) -> None:
+    run = await died(engine, provider, tmp_path, "submit")
+    async with engine() as local:
+        assert (await local.wait(run.id, "", 5)).status is RunStatus.IN_DOUBT
+    assert provider.asked == []
+
+
+# --- submits that carry a key
+
+
+async def test_a_submit_with_a_key_under_way_at_the_death_of_its_process_is_sent_again_with_it(
+    engine: Open, provider: Provider, tmp_path: Path
+) -> None:
+    run = await died(engine, provider, tmp_path, "submit", Shelf(program(targets=KEYED)))
+    provider.busy = 0
+    async with engine(shelf=Shelf(program(targets=KEYED))) as local:
+        ended = await local.wait(run.id, "", 5)
+    assert ended.status is RunStatus.COMPLETED
+    assert provider.asked == ["POST /jobs", "GET /jobs/{id}"]
+    assert len(provider.keys) == 2, "at first, and after the death"
+    assert len(set(provider.keys)) == 1
+    assert str(UUID(provider.keys[0])) == provider.keys[0]
+
+
+async def test_a_cancel_of_a_submit_that_may_have_arrived_asks_for_the_job_first(
+    engine: Open, provider: Provider, tmp_path: Path
+) -> None:
+    run = await died(engine, provider, tmp_path, "submit", Shelf(program(targets=KEYED)))
+    async with engine(documents=["other.yaml"], shelf=Shelf(program(targets=KEYED))) as local:
+        await local.cancel(run.id)
+        ended = await local.wait(run.id, "", 5)
+    assert (ended.status, ended.state.remote) == (RunStatus.CANCELLED, "cancelled")
+    assert provider.asked == ["POST /jobs", "POST /jobs/{id}/cancel"]
+
+
+async def test_a_cancel_after_a_lost_answer_asks_for_the_job_first(engine: Open, provider: Provider) -> None:
+    provider.unanswered = 1
+    async with engine(shelf=Shelf(program(targets=KEYED))) as local:
+        run = await until(local, await start(local), lambda r: r.state.lost)
+        await local.cancel(run.id)
+        ended = await local.wait(run.id, "", 5)
+    assert (ended.status, ended.state.remote) == (RunStatus.CANCELLED, "cancelled")
+    assert provider.asked == ["POST /jobs", "POST /jobs", "POST /jobs/{id}/cancel"]
+    assert len(set(provider.keys)) == 1
+
+
+async def test_a_cancel_does_not_cut_a_submit_with_a_key(engine: Open, provider: Provider) -> None:
+    reached = provider.hold("POST /jobs")
+    async with engine(shelf=Shelf(program(targets=KEYED))) as local:
+        run = await start(local)
+        await reached.wait()
+        assert not (await local.cancel(run.id)).ended
+        provider.gates["POST /jobs"].set()
+        ended = await local.wait(run.id, "", 5)
+    assert ended.state.remote == "cancelled"
+    assert provider.asked == ["POST /jobs", "POST /jobs/{id}/cancel"]
+
+
+async def test_a_submit_with_a_key_that_outlasts_its_process_is_sent_again_by_the_next(
+    engine: Open, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("arazzo_mcp.engine.local.GRACE_SECONDS", 0.05)
+    provider.busy = 0
+    reached = provider.hold("POST /jobs")
+    async with engine(shelf=Shelf(program(targets=KEYED))) as local:
+        run = await start(local)
+        await reached.wait()
+    provider.gates["POST /jobs"].set()
+    async with engine(shelf=Shelf(program(targets=KEYED))) as local:
+        assert (await local.wait(run.id, "", 5)).status is RunStatus.COMPLETED
+    assert provider.asked == ["POST /jobs", "POST /jobs", "GET /jobs/{id}"]
+
+
+async def test_each_run_has_keys_of_its_own(engine: Open, provider: Provider) -> None:
+    provider.busy = 0
+    async with engine(shelf=Shelf(program(targets=KEYED))) as local:
+        for _ in range(3):
+            await local.wait((await start(local)).id, "", 5)
+    assert len(set(provider.keys)) == 3
+
+
+async def test_a_run_of_a_version_without_keys_sends_none(engine: Open, provider: Provider, tmp_path: Path) -> None:
+    """Its documents are linked by this version, which finds the header; but a submit of it may be under way already."""
+    run = await died(engine, provider, tmp_path, "submit")
+    async with engine(shelf=Shelf(program(targets=KEYED))) as local:
+        assert (await local.wait(run.id, "", 5)).status is RunStatus.IN_DOUBT
+    assert provider.asked == []
+    state, call = advance(program(targets=KEYED), State(), Started("job", {}))
+    assert isinstance(call, CallOperation)
+    assert (call.arguments, call.idempotent) == ((), False)
+    assert not may_repeat(state, call)
 
 
 async def test_a_wait_goes_on_after_the_death_of_its_process(engine: Open, provider: Provider, tmp_path: Path) -> None:
@@ -551,10 +664,6 @@ async def test_a_cancel_before_the_first_request_says_that_nothing_was_started(
 
 def test_states_of_this_version_are_plain(provider: Provider) -> None:
     """What is saved is JSON without a class name in it: other versions and other languages can read it."""
-    from arazzo_mcp.arazzo.command import COMMAND_JSON, Started
-    from arazzo_mcp.arazzo.interpreter import advance
-    from arazzo_mcp.arazzo.state import STATE_JSON, State
-
     state, command = advance(program(), State(), Started("job", {"a": 1}))
     saved: dict[str, Any] = STATE_JSON.dump_python(state, mode="json")
     assert saved["version"] == 1

@@ -24,11 +24,15 @@ REPEATABLE: Final = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The operation that a step calls: its source, its key (`GET /path`) and its method."""
+    """The operation that a step calls: its source, its key (`GET /path`) and its method.
+
+    idempotency: the header that makes a call repeatable whose method is not.
+    """
 
     source: str
     operation: str
     method: str
+    idempotency: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,8 @@ class Body:
 
 @dataclass(frozen=True, slots=True)
 class CallOperation:
-    """Perform one API call. timeout: the most seconds that it may take, where the step says so."""
+    """Perform one API call. timeout: the most seconds that it may take, where the step says so; idempotent: it carries
+    a key, so that it may be repeated whatever its method."""
 
     step: str
     target: Target
@@ -92,6 +97,7 @@ class CallOperation:
     body: Body | None
     timeout: float | None = None
     kind: Literal["call"] = "call"
+    idempotent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

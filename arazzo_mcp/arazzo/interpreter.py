@@ -41,10 +41,11 @@ from arazzo_mcp.arazzo.model import (
     Workflow,
     WorkflowId,
 )
-from arazzo_mcp.arazzo.problem import failure, problem
+from arazzo_mcp.arazzo.problem import failure, in_doubt, problem
 from arazzo_mcp.arazzo.scope import ABSENT, Ended, Exchange, Json, Scope
 from arazzo_mcp.arazzo.spoken import message_of
 from arazzo_mcp.arazzo.state import THEN, Frame, Remote, State
+from arazzo_mcp.arazzo.submit import after_submit, key_of, settled, takes_key, with_key
 from arazzo_mcp.arazzo.template import Unresolved, fill
 from arazzo_mcp.arazzo.upstream import glimpse, told
 
@@ -111,7 +112,8 @@ def _enter(program: Program, state: State) -> Advance:
     except Unresolved as missing:
         return _end(program, state, problem(state, "unresolved_expression", str(missing)))
     target = program.targets[workflow.id, step.id]
-    return state, CallOperation(state.step, target, arguments, body, _seconds(step, state))
+    call = CallOperation(state.step, target, arguments, body, _seconds(step, state))
+    return state, with_key(call, key_of(state)) if takes_key(target, state) else call
 
 
 def _is_completed(state: State, awaited: StepReference) -> bool:
@@ -177,12 +179,16 @@ def _given(parameters: Iterable[Parameter], scope: Scope) -> dict[str, Json]:
 
 def _after_call(program: Program, state: State, exchange: Exchange) -> Advance:
     workflow, step = _present(program, state)
-    repeatable = program.targets[workflow.id, step.id].method in REPEATABLE
-    if not repeatable and exchange.status is not None and exchange.status < 400:
-        state = replace(state, submits=state.submits + 1)
+    target = program.targets[workflow.id, step.id]
+    if target.method not in REPEATABLE:
+        state = after_submit(state, target, exchange)
+    if state.lost:
+        if not _is_met(program, state, step, exchange):
+            return _ask_again(program, state, step, exchange)
+        state = settled(state)
     overdue = exchange.failure is not None and exchange.failure.kind == "timeout" and step.timeout is not None
     lost = exchange.failure is not None and exchange.failure.kind != "bind" and not overdue
-    if lost and repeatable and state.calls > 1:
+    if lost and _may_repeat(program, state) and state.calls > 1:
         if (patient := _patient(state, step, exchange)) is not None:
             return patient
     elif exchange.status not in _NOT_NOW:
@@ -193,11 +199,39 @@ def _after_call(program: Program, state: State, exchange: Exchange) -> Advance:
     return _conclude(program, state, verdict, exchange)
 
 
+def _may_repeat(program: Program, state: State) -> bool:
+    workflow, step = _present(program, state)
+    target = program.targets.get((workflow.id, step.id))
+    return target is not None and (target.method in REPEATABLE or takes_key(target, state))
+
+
+def _is_met(program: Program, state: State, step: Step, exchange: Exchange) -> bool:
+    return exchange.status is not None and _verdict(step, exchange, _scope(program, state, exchange)).ok
+
+
+def _ask_again(program: Program, state: State, step: Step, exchange: Exchange) -> Advance:
+    """A submit whose answer was lost is asked again with the same key until its fate is known: not before may the
+    workflow's actions begin anything else, as its job may exist."""
+    unfit = exchange.failure is not None and exchange.failure.kind == "bind"
+    again = None if unfit else _patient(state, step, exchange)
+    why = exchange.failure.message if exchange.failure else f"the provider answers {exchange.status}"
+    return again or _unsure(program, state, why)
+
+
+def _unsure(program: Program, state: State, why: str) -> Advance:
+    """The run ends in doubt about the present submit."""
+    workflow, step = _present(program, state)
+    target = program.targets[workflow.id, step.id]
+    return state, Done(Outcome("in_doubt", {}, in_doubt(state, target, why)))
+
+
 def _in_time(program: Program, state: State) -> Advance | None:
     """Step Object, `timeout`: a workflow that takes longer than the step that called it allows fails that step."""
     at = next((at for at, frame in enumerate(state.frames) if frame.left is not None and frame.left <= 0), None)
     if at is None:
         return None
+    if state.lost:
+        return _unsure(program, state, "the time that its workflow has is over")
     below = replace(state, frames=state.frames[:at])
     _, step = _present(program, below)
     late = problem(below, "timeout", f"it did not complete within its timeout of {step.timeout:g} s")
@@ -251,7 +285,7 @@ def _conclude(
             return _enter(program, state.leaving(step.id, following.id)) if following else _end(program, state)
         case End() if verdict.ok:
             return _end(program, state)
-        case None if _not_now(program, workflow, step, exchange) and (again := _patient(state, step, exchange)):
+        case None if _not_now(program, state, exchange) and (again := _patient(state, step, exchange)):
             return again
         case None | End():
             return _end(program, state, trouble or failure(state, verdict, exchange))
@@ -261,9 +295,8 @@ def _conclude(
             return _retry(program, state, step, retry, exchange, succeeded=verdict.ok)
 
 
-def _not_now(program: Program, workflow: Workflow, step: Step, exchange: Exchange) -> bool:
-    target = program.targets.get((workflow.id, step.id))
-    return exchange.status in _NOT_NOW and target is not None and target.method in REPEATABLE
+def _not_now(program: Program, state: State, exchange: Exchange) -> bool:
+    return exchange.status in _NOT_NOW and _may_repeat(program, state)
 
 
 def _outputs(step: Step, scope: Scope, ok: bool, child: Ended | None) -> dict[str, Json]:
@@ -406,7 +439,7 @@ def _cancel(program: Program, state: State) -> Advance:
     calls = _cancel_calls(program, state)[state.too_late :]
     if calls:
         return replace(state, cancel=True, tries=state.tries + 1), calls[0]
-    remote: Remote = "unsupported" if state.calls else "nothing_started"
+    remote: Remote = "unsupported" if state.calls or state.lost else "nothing_started"
     return _cancelled(program, replace(state, cancel=False, remote=remote))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from arazzo_mcp.arazzo.command import Target
 from arazzo_mcp.arazzo.criterion import Verdict
 from arazzo_mcp.arazzo.scope import ABSENT, Exchange, Json, as_text
 from arazzo_mcp.arazzo.spoken import message_of
@@ -25,6 +26,17 @@ def failure(state: State, verdict: Verdict, exchange: Exchange) -> dict[str, Jso
     if exchange.status is not None:
         found |= {"http_status": exchange.status, "request": f"{exchange.method} {exchange.url}"}
     return {**found, "provider": said} if said else found
+
+
+def in_doubt(state: State, target: Target, why: str) -> dict[str, Json]:
+    """A submit with a key that nobody knows the fate of, though it was asked again and again."""
+    what = f"{target.operation} of {target.source}"
+    message = (
+        f"{what} may have been received by the provider, but its answer is not known ({why}). It was sent again with "
+        "the same key, in vain: what it starts may exist and cost money. Look for it at the provider before you start "
+        "this workflow again."
+    )
+    return {**problem(state, "in_doubt", message), "request": target.operation}
 
 
 def _reasons(verdict: Verdict, exchange: Exchange, said: str) -> Iterable[str]:

@@ -52,7 +52,8 @@ class State:
     too_late: calls that came too late; remote: what became of it; perhaps: an earlier cancel, whose answer was lost,
     may have been taken; failed: the problem of a run that had failed and goes on only to cancel its job; transfers:
     how often control went over to a workflow; asked: the step whose call was answered last, attempts: how often in a
-    row.
+    row; key: the seed of the keys that its submits carry; settled: how many answers that settle the matter a submit
+    with a key has had, by its place; lost: an answer to the present one was lost, so that it may have been taken.
     """
 
     frames: tuple[Frame, ...] = ()
@@ -71,6 +72,9 @@ class State:
     asked: str = ""
     attempts: int = 0
     version: int = 1
+    key: str = ""
+    settled: dict[str, int] = field(default_factory=dict)
+    lost: bool = False
 
     @property
     def frame(self) -> Frame:

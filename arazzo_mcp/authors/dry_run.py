@@ -15,6 +15,7 @@ from arazzo_mcp.arazzo.call import arguments_of, body_of
 from arazzo_mcp.arazzo.command import CallOperation
 from arazzo_mcp.arazzo.model import Action, Step, Workflow, WorkflowId
 from arazzo_mcp.arazzo.scope import ABSENT, Json, Scope
+from arazzo_mcp.arazzo.submit import with_key
 from arazzo_mcp.arazzo.template import Template, Unresolved, expressions_of, fill
 from arazzo_mcp.arazzo.wording import action_text, all_of, criterion_text, template_text
 from arazzo_mcp.authors.unknowns import Unknowns
@@ -160,7 +161,10 @@ class DryRun:
         operation = self.linked.operation(target)
         arguments = arguments_of(self.unknowns.parameters(step.parameters, scope), scope)
         body = body_of(self.unknowns.body(step.body, scope), scope)
-        request = bind(CallOperation(step.id, target, arguments, body), operation, self.read)
+        call = CallOperation(step.id, target, arguments, body)
+        if target.idempotency is not None:
+            call = with_key(call, self.unknowns.value("the run's own key"))
+        request = bind(call, operation, self.read)
         needs = self.credentials.needed(operation, request.headers)
         secrets = {need.variable: self.unknowns.secret(need.variable, is_set=need.is_set) for need in needs}
         added = self.credentials.stand_in(secrets).additions(operation, request.headers)

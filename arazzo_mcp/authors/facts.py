@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from arazzo_mcp.arazzo.command import REPEATABLE, Pace
+from arazzo_mcp.arazzo.command import REPEATABLE, Pace, Target
 from arazzo_mcp.arazzo.model import Goto, Step, StepId, Workflow
 from arazzo_mcp.arazzo.scope import Json
 from arazzo_mcp.credentials import Credentials, Needed
@@ -45,16 +45,16 @@ class Facts:
 def facts(linked: Linked, workflow: Workflow, credentials: Credentials) -> Facts:
     """What a workflow will do, with every workflow that it calls or goes to."""
     calls = list(_calls(linked, workflow))
-    needed = (need for step, operation in calls for need in credentials.needed(operation, _headers(step)))
+    needed = (need for step, _, operation in calls for need in credentials.needed(operation, _headers(step)))
     return Facts(
         linked.file,
         workflow.id,
         cancel_line(linked.program, workflow),
         len(workflow.steps),
-        tuple(dict.fromkeys(o.base_url or f"{o.source}: no absolute server URL" for _, o in calls)),
+        tuple(dict.fromkeys(o.base_url or f"{o.source}: no absolute server URL" for _, _, o in calls)),
         tuple({(n.source, n.scheme.name): n for n in needed}.values()),
         tuple(line for flow in _reached(linked, workflow) for line in _paced(flow, linked.program.pace)),
-        tuple(f"{step.id}: {o.key}" for step, o in calls if o.method not in REPEATABLE),
+        tuple(_submit(step, target, o) for step, target, o in calls if o.method not in REPEATABLE),
     )
 
 
@@ -71,12 +71,18 @@ def _reached(linked: Linked, workflow: Workflow) -> list[Workflow]:
     return list(found.values())
 
 
-def _calls(linked: Linked, workflow: Workflow) -> Iterator[tuple[Step, Operation]]:
+def _calls(linked: Linked, workflow: Workflow) -> Iterator[tuple[Step, Target, Operation]]:
     for flow in _reached(linked, workflow):
         for step in flow.steps:
             target = linked.program.targets.get((flow.id, step.id))
             if target is not None:
-                yield step, linked.operation(target)
+                yield step, target, linked.operation(target)
+
+
+def _submit(step: Step, target: Target, operation: Operation) -> str:
+    """A call that may start something, and what makes it repeatable."""
+    key = f" (repeatable by {target.idempotency})" if target.idempotency else ""
+    return f"{step.id}: {operation.key}{key}"
 
 
 def _headers(step: Step) -> frozenset[str]:

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count
-from typing import Final
 
 import anyio
 import anyio.lowlevel
@@ -33,12 +32,11 @@ from arazzo_mcp.arazzo.command import (
 from arazzo_mcp.arazzo.interpreter import advance
 from arazzo_mcp.arazzo.scope import Exchange, Failure
 from arazzo_mcp.arazzo.state import State
-from arazzo_mcp.engine.run import Perform, Run, Store, may_repeat
+from arazzo_mcp.arazzo.submit import MAY_HAVE_ARRIVED
+from arazzo_mcp.engine.run import Perform, Run, Store, is_submit, may_repeat
 from arazzo_mcp.errors import StoreError
 
 log = logging.getLogger(__name__)
-
-_MAY_HAVE_ARRIVED: Final = ("timeout", "broken")
 
 
 class Live:
@@ -159,6 +157,8 @@ def recovered(run: Run) -> Run:
         )
     if isinstance(run.command, CallOperation) and run.state.cancel:
         return replace(run, state=replace(run.state, tries=run.state.tries + 1))
+    if isinstance(run.command, CallOperation) and is_submit(run.state, run.command):
+        return replace(run, state=replace(run.state, lost=True))
     return run
 
 
@@ -177,20 +177,23 @@ def _is_recorded(run: Run, state: State, command: Command) -> bool:
         and isinstance(run.command, Wait)
         and run.due is not None
         and state == run.state
-        and may_repeat(state, command)
+        and not is_submit(state, command)
     )
 
 
 def _must_not_be_lost(state: State, command: Command) -> bool:
-    return isinstance(command, CallOperation) and not may_repeat(state, command)
+    return isinstance(command, CallOperation) and is_submit(state, command)
 
 
 async def _happen(live: Live, state: State, command: Command, perform: Perform) -> Event:
-    """Let a command happen, unless a cancel comes first."""
-    if not state.cancel and live.take_cancel():
+    """Let a command happen, unless a cancel comes first. While the answer to a submit is lost it comes later: the
+    submit is asked again before, as its answer names the job that is to be cancelled."""
+    if not state.cancel and not state.lost and live.take_cancel():
         return CancelRequested()
-    if isinstance(command, CallOperation) and (state.cancel or not may_repeat(state, command)):
+    if isinstance(command, CallOperation) and (state.cancel or is_submit(state, command)):
         return Exchanged(await _awaited_call(live, state, command, perform))
+    if state.lost:
+        return await _interrupted_by_cancel(live, command, perform)
     event: Event = CancelRequested()
     with live.interruptible() as scope:
         event = await _interrupted_by_cancel(live, command, perform)
@@ -202,7 +205,7 @@ async def _happen(live: Live, state: State, command: Command, perform: Perform) 
 async def _awaited_call(live: Live, state: State, command: CallOperation, perform: Perform) -> Exchange:
     with live.awaited():
         return await perform(live.run.program, command)
-    if state.cancel:
+    if may_repeat(state, command):
         # ends here with this process: the request is recorded, and sent at the next start
         await anyio.lowlevel.checkpoint()
     return Exchange(failure=Failure("broken", "arazzo-mcp ended before the answer came"))
@@ -223,7 +226,7 @@ def _doubt(state: State, command: Command, event: Event) -> tuple[State, Command
     if not isinstance(event, Exchanged) or not isinstance(command, CallOperation):
         return None
     failure = event.exchange.failure
-    if failure is None or failure.kind not in _MAY_HAVE_ARRIVED or may_repeat(state, command):
+    if failure is None or failure.kind not in MAY_HAVE_ARRIVED or may_repeat(state, command):
         return None
     return state, Done(_in_doubt(command, failure.message, event.exchange))
 

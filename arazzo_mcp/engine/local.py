@@ -95,13 +95,15 @@ class LocalEngine:
         known = self._programs.program(program)
         if known is None:
             raise UnknownRun(f"no program {program}")
-        state, command = advance(known, State(), Started(workflow, inputs))
+        run_id = f"run_{secrets.token_urlsafe(18)}"
+        # the keys of its submits are made from its id: who has its row has them, and nobody can guess them
+        state, command = advance(known, State(key=run_id), Started(workflow, inputs))
         if not isinstance(command, Done):
             # nothing is asked for yet, and that is what is recorded: after a crash there is no doubt about it
             command = Wait(state.step, 0.0)
         now = time.time()
         run = Run(
-            f"run_{secrets.token_urlsafe(18)}",
+            run_id,
             workflow,
             program,
             document,

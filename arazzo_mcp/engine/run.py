@@ -115,7 +115,13 @@ def _last_words(upstream: dict[str, Json]) -> str:
 
 def may_repeat(state: State, call: CallOperation) -> bool:
     """Whether a call may be sent twice. A cancel may: cancelling twice cancels once."""
-    return state.cancel or call.target.method in REPEATABLE
+    return call.idempotent or not is_submit(state, call)
+
+
+def is_submit(state: State, call: CallOperation) -> bool:
+    """Whether a call may start something, so that its answer is awaited, and a power loss must not make it forgotten:
+    a key alone tells nobody of a job whose run was lost."""
+    return not state.cancel and call.target.method not in REPEATABLE
 
 
 Perform = Callable[[str, CallOperation], Awaitable[Exchange]]

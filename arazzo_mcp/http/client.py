@@ -24,7 +24,7 @@ import httpx
 from httpx_aiohttp import AiohttpTransport
 
 from arazzo_mcp import __version__
-from arazzo_mcp.arazzo.command import CallOperation
+from arazzo_mcp.arazzo.command import REPEATABLE, CallOperation
 from arazzo_mcp.arazzo.scope import ABSENT, Exchange, Failure, Value
 from arazzo_mcp.credentials import Additions, Credentials
 from arazzo_mcp.errors import BindError
@@ -36,6 +36,7 @@ from arazzo_mcp.openapi.model import Operation, Request
 
 _NEVER_SENT: Final = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
 _MOST_HEADER_BYTES: Final = 64 * 1024
+_ALONE: Final = "alone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,25 +68,29 @@ class ApiClient:
         self._credentials = credentials
         self._limits = limits or HttpLimits()
         self._files = FileRoots(file_roots, self._limits.file)
-        self._clients: dict[str, httpx.AsyncClient] = {}
-        self._session: aiohttp.ClientSession | None = None
+        self._clients: dict[tuple[str, bool], httpx.AsyncClient] = {}
+        self._sessions: dict[bool, aiohttp.ClientSession] = {}
 
     async def __aenter__(self) -> ApiClient:
-        # not trust_env: it would send what ~/.netrc holds to any host that is named there
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._limits.connections, ssl=httpx.create_ssl_context()),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=False,
-            max_line_size=_MOST_HEADER_BYTES,
-            max_field_size=_MOST_HEADER_BYTES,
-        )
+        ssl = httpx.create_ssl_context()
+        for alone in (False, True):
+            limit = self._limits.connections
+            # not trust_env: it would send what ~/.netrc holds to any host that is named there
+            self._sessions[alone] = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=limit, ssl=ssl, force_close=alone),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trust_env=False,
+                max_line_size=_MOST_HEADER_BYTES,
+                max_field_size=_MOST_HEADER_BYTES,
+            )
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._session is not None:
-            await self._session.close()
+        for session in self._sessions.values():
+            await session.close()
+        self._sessions.clear()
         self._clients.clear()
 
     async def perform(self, call: CallOperation, operation: Operation) -> Exchange:
@@ -94,6 +99,7 @@ class ApiClient:
             request = await self._bound(call, operation)
             additions = self._credentials.additions(operation, request.headers)
             outgoing = _outgoing(request, additions, self._limits)
+            outgoing.extensions[_ALONE] = not call.idempotent and operation.method not in REPEATABLE
         except BindError as error:
             return Exchange(method=operation.method, failure=Failure("bind", str(error)))
         except (httpx.InvalidURL, ValueError):
@@ -122,21 +128,24 @@ class ApiClient:
         return replace(_exchange(request, response, body), seconds=time.monotonic() - started)
 
     async def _answer(self, request: httpx.Request) -> tuple[httpx.Response, bytes]:
-        response = await self._client_for(request.url).send(request, stream=True, follow_redirects=False)
+        response = await self._client_for(request).send(request, stream=True, follow_redirects=False)
         try:
             limits = self._limits
             return response, await receive(response, limits.body, limits.events_body, limits.events)
         finally:
             await response.aclose()
 
-    def _client_for(self, url: httpx.URL) -> httpx.AsyncClient:
-        """The client for a URL: through the proxy that the environment names for it, if any."""
-        if self._session is None:
+    def _client_for(self, request: httpx.Request) -> httpx.AsyncClient:
+        """The client for a request: through the proxy that the environment names for its URL, if any. One that must
+        not be repeated has a connection of its own: one that is used again may just have been closed by the provider,
+        and nobody would know whether the request has arrived."""
+        url, alone = request.url, bool(request.extensions.get(_ALONE))
+        if not self._sessions:
             raise RuntimeError("ApiClient is not open: use it in `async with`")
-        place = f"{url.scheme}://{url.host}"
+        place = (f"{url.scheme}://{url.host}", alone)
         if place not in self._clients:
             proxy = "" if proxy_bypass(url.host) else getproxies().get(url.scheme, "")
-            transport = AiohttpTransport(client=self._session, proxy=httpx.Proxy(proxy) if proxy else None)
+            transport = AiohttpTransport(client=self._sessions[alone], proxy=httpx.Proxy(proxy) if proxy else None)
             nowhere = CookieJar(policy=DefaultCookiePolicy(allowed_domains=()))
             self._clients[place] = httpx.AsyncClient(transport=transport, cookies=nowhere)
         return self._clients[place]

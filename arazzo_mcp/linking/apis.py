@@ -42,10 +42,12 @@ class Apis:
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """What the settings say of servers: the base URL of a source, and values of `source.variable`."""
+    """What the settings say of servers: the base URL of a source, values of `source.variable`, and the header by source
+    that makes its requests repeatable."""
 
     urls: Mapping[str, str] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
+    idempotency: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, source: str) -> dict[str, str]:
         """The values of the server variables of one source."""

@@ -19,6 +19,7 @@ from arazzo_mcp.findings import Finding
 from arazzo_mcp.linking.apis import ANY, Apis, Servers, open_apis, server_findings
 from arazzo_mcp.linking.conform import conform
 from arazzo_mcp.linking.resolve import resolve
+from arazzo_mcp.openapi.idempotency import idempotency_header, without_need
 from arazzo_mcp.openapi.oddities import oddities
 from arazzo_mcp.openapi.parse import OpenApi
 from arazzo_mcp.reading.documents import Text
@@ -76,9 +77,10 @@ class _Linker:
         findings = list(resolved.findings)
         if resolved.line is not None:
             source, entry = resolved.line
-            self.targets[workflow.id, step.id] = Target(source, entry.key, entry.method)
             operation = self.apis.open[source].operation(entry.key)
-            step, found = conform(step, operation)
+            header = idempotency_header(operation, self.servers.idempotency.get(source))
+            self.targets[workflow.id, step.id] = Target(source, entry.key, entry.method, header)
+            step, found = conform(step, without_need(operation, header))
             findings += [*found, *(tolerated(code, step.where, what) for code, what in oddities(operation))]
         elif not isinstance(step.call, WorkflowId):
             findings += [_nowhere(parameter) for parameter in step.parameters if parameter.location is None]

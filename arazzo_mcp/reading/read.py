@@ -15,6 +15,7 @@ from typing import Final
 
 from arazzo_mcp.arazzo.model import Description, Source
 from arazzo_mcp.arazzo.parse import parse
+from arazzo_mcp.arazzo.scope import Json
 from arazzo_mcp.errors import DocumentError
 from arazzo_mcp.findings import Finding
 from arazzo_mcp.reading.documents import Text, parse_with_lines, read_text
@@ -55,13 +56,15 @@ class Snapshot:
     sources: Mapping[str, Text]
     servers: Mapping[str, str]
     server_variables: Mapping[str, str] = field(default_factory=dict)
+    idempotency: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
         """What names it: SHA-256 over the names and the SHA-256 of all that is in it."""
         texts = {"": self.document, **self.sources}
         parts = [[name, text.file, text.digest] for name, text in sorted(texts.items())]
-        settings = [sorted(self.servers.items()), sorted(self.server_variables.items())]
+        settings: list[Json] = [sorted(self.servers.items()), sorted(self.server_variables.items())]
+        settings += [["idempotency", sorted(self.idempotency.items())]] if self.idempotency else []
         return sha256(json.dumps([parts, settings]).encode()).hexdigest()
 
     def to_json(self) -> str:
@@ -72,6 +75,7 @@ class Snapshot:
                 "sources": {name: [text.file, text.text] for name, text in sorted(self.sources.items())},
                 "servers": dict(sorted(self.servers.items())),
                 "variables": dict(sorted(self.server_variables.items())),
+                "idempotency": dict(sorted(self.idempotency.items())),
             },
             ensure_ascii=False,
         )
@@ -81,7 +85,8 @@ class Snapshot:
         """The inverse of `to_json`."""
         data = json.loads(text)
         sources = {name: Text(*pair) for name, pair in data["sources"].items()}
-        return cls(Text(*data["document"]), sources, data["servers"], data.get("variables", {}))
+        variables, idempotency = data.get("variables", {}), data.get("idempotency", {})
+        return cls(Text(*data["document"]), sources, data["servers"], variables, idempotency)
 
     def reading(self) -> Reading:
         """The documents, read again.

@@ -16,6 +16,7 @@ from arazzo_mcp.arazzo.kind import POINTER
 from arazzo_mcp.arazzo.model import Parameter, RequestBody, Step, Workflow
 from arazzo_mcp.arazzo.scope import Json
 from arazzo_mcp.arazzo.template import Items, Literal, Members, Selected, Template, Text
+from arazzo_mcp.openapi.idempotency import without_need
 from arazzo_mcp.openapi.model import MediaType, Operation
 from arazzo_mcp.openapi.model import Parameter as ApiParameter
 from arazzo_mcp.openapi.parse import OpenApi
@@ -65,7 +66,7 @@ class Feeds:
         target = self._targets.get((workflow.id, step.id))
         if target is None:
             return
-        operation = self._apis[target.source].operation(target.operation)
+        operation = without_need(self._apis[target.source].operation(target.operation), target.idempotency)
         shapes = self._shapes[target.source]
         for parameter in step.parameters:
             yield from walk(parameter.value, _of_parameter(parameter, operation), shapes)

@@ -31,7 +31,7 @@ def _sweep(kills: int) -> list[Plan]:
     return [Plan(len(part), runs=2, boundaries=part) for part in parts]
 
 
-def _worlds(kills: int, **more: int | bool) -> list[Plan]:
+def _worlds(kills: int, **more: int | bool | str) -> list[Plan]:
     sizes = [min(_KILLS_OF_A_WORLD, kills - at) for at in range(0, kills, _KILLS_OF_A_WORLD)]
     return [Plan(size, **more) for size in sizes]  # type: ignore[arg-type]
 
@@ -41,6 +41,10 @@ MODES: Final[dict[str, Mode]] = {
     "one": Mode("one process, killed at any time, with cancels", lambda n: _worlds(n, cancels=1)),
     "two": Mode("two processes on one store, with cancels", lambda n: _worlds(n, processes=2, runs=2, cancels=1)),
     "four": Mode("four processes on one store, with cancels", lambda n: _worlds(n, processes=4, runs=2, cancels=1)),
+    "keys": Mode(
+        "two processes, with cancels, and submits that carry a key",
+        lambda n: _worlds(n, processes=2, cancels=1, only="paid-once"),
+    ),
     "failing": Mode(
         "two processes, and a provider that fails",
         lambda n: _worlds(n, processes=2, runs=2, cancels=1, faults=True),

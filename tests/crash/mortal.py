@@ -24,6 +24,9 @@ from arazzo_mcp.http.client import ApiClient
 from arazzo_mcp.openapi.model import Operation
 
 READS: Final = frozenset({"get", "newest", "snapshot", "cancels", "owners", "version"})
+KEYED: Final = " with its key"
+"""What stands behind an operation in the journal where it may be repeated by its key."""
+
 UNDER_WAY: Final = 0.004
 """How long a request has been under way, in seconds, when its process dies in the middle of it."""
 
@@ -97,7 +100,7 @@ def mortal_client(fate: Fate) -> type[ApiClient]:
 
     class MortalClient(ApiClient):
         async def perform(self, call: CallOperation, operation: Operation) -> Exchange:
-            run, detail = _present.get(), call.target.operation
+            run, detail = _present.get(), f"{call.target.operation}{KEYED if call.idempotent else ''}"
             fate.boundary("before a request")
             fate.note("call>", run, detail)
             if fate.is_next():

@@ -4,6 +4,7 @@
 
     /real, /published   the fake providers, with the status codes of the real ones and with the published ones
     /three              three kinds of jobs, for a workflow with three submits
+    /once               the same, each done once for a key
     /_record            what has arrived, as JSON by mark
 
 It speaks HTTP/1.1 over a bare socket, because it must be able to do what no web framework lets it: break a connection,
@@ -24,7 +25,7 @@ import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from starlette.types import ASGIApp, Message
@@ -56,12 +57,13 @@ class Asked:
 
 @dataclass(frozen=True)
 class Answer:
-    """One response."""
+    """One response. again: to a submit that was taken before, and is not taken a second time."""
 
     status: int
     body: bytes
     content_type: bytes = b"application/json"
     retry_after: str = "0"
+    again: bool = False
 
     def head(self) -> bytes:
         """The status line and the headers."""
@@ -106,6 +108,30 @@ class Three:
         return _json(200, {"state": job["state"], "result": f"{job['id']} of {job.get('of', 'nothing')}"})
 
 
+class Once(Three):
+    """The same jobs, each made once for a key; now and then the first request of a key is said to be still at work."""
+
+    def __init__(self, some: random.Random) -> None:
+        super().__init__()
+        self.some = some
+        self.made: dict[str, tuple[bytes, Answer]] = {}
+
+    def answer(self, asked: Asked) -> Answer:
+        """Submit, look, cancel."""
+        if asked.method != "POST" or not asked.path.endswith("/jobs"):
+            return super().answer(asked)
+        key = dict(asked.headers).get(b"idempotency-key", b"").decode()
+        if not re.fullmatch("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", key):
+            return _json(400, {"detail": "there is no key"})
+        if key not in self.made:
+            self.made[key] = (asked.body, super().answer(asked))
+            return self.made[key][1]
+        body, answer = self.made[key]
+        if body != asked.body:
+            return _json(422, {"detail": "the key was used for another job"})
+        return replace(answer, again=True) if self.some.random() < 0.8 else _json(409, {"detail": "still at work"})
+
+
 def _json(status: int, body: Any) -> Answer:
     return Answer(status, json.dumps(body).encode())
 
@@ -115,6 +141,7 @@ class Provider:
 
     def __init__(self, faults: float, seed: int) -> None:
         self.three, self.book, self.faults, self.some = Three(), Book(), faults, random.Random(seed)
+        self.once = Once(self.some)
         self.real, self.published = Providers(), Providers(published_status_codes=True)
 
     async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -136,7 +163,7 @@ class Provider:
             await _BEFORE[fault](writer)
             return
         answer = await self._answer(asked)
-        if mark is not None and answer.status < 400:
+        if mark is not None and answer.status < 400 and not answer.again:
             self.book.taken[mark][asked.path] += 1
         await _AFTER[fault](writer, answer)
 
@@ -156,17 +183,19 @@ class Provider:
             return _json(200, self._record())
         if first == "three":
             return self._paced(self.three.answer(asked))
+        if first == "once":
+            return self._paced(self.once.answer(asked))
         app = {"real": self.real.app, "published": self.published.app}[first]
         return self._paced(await _ask(app, asked, f"/{rest}"))
 
     def _paced(self, answer: Answer) -> Answer:
-        return Answer(answer.status, answer.body, answer.content_type, self.some.choice("0000001"))
+        return replace(answer, retry_after=self.some.choice("0000001"))
 
     def _record(self) -> dict[str, Any]:
         jobs: dict[str, list[str]] = defaultdict(list)
         for job in (*self.real.record.jobs, *self.published.record.jobs):
             jobs[job.input["prompt"]].append(job.state)
-        for made in self.three.jobs.values():
+        for made in (*self.three.jobs.values(), *self.once.jobs.values()):
             jobs[made["mark"]].append(made["state"])
         return {
             "arrived": self.book.arrived, "taken": self.book.taken, "faults": self.book.faults,

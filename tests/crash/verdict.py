@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from tests.crash.mortal import KEYED
 from tests.crash.work import MARK
 
 HEARD_SECONDS: Final = 3.0
@@ -37,6 +38,7 @@ class Verdict:
     cancels: how many were requested and recorded; take_overs: runs that one life took from another; unsent: of those in
     doubt, the ones whose request never reached the provider; misjudged: failed because their jobs had been cancelled by
     a cancel of theirs whose answer was lost, and which was answered "already completed" when it was sent again;
+    again: requests with a key that were not taken, as mostly one with that key was before;
     repeated: failed because a PUT of the workflow itself, repeated after a kill, was answered otherwise than at first.
     """
 
@@ -50,6 +52,7 @@ class Verdict:
     unsent: int = 0
     lost: int = 0
     doubles: int = 0
+    again: int = 0
     unexplained: int = 0
     misjudged: int = 0
     repeated: int = 0
@@ -66,7 +69,10 @@ class Verdict:
         yield f"kills {self.kills.total()}: " + ", ".join(f"{n} {name}" for name, n in sorted(self.kills.items()))
         ends = ", ".join(f"{self.ended[name]} {name}" for name in ENDS)
         yield f"runs {self.runs}: {ends}; taken over {self.take_overs} times"
-        yield f"submits {self.submits}, double {self.doubles}; lost runs {self.lost}"
+        yield (
+            f"submits {self.submits}, double {self.doubles}, sent again with their key {self.again}; "
+            f"lost runs {self.lost}"
+        )
         yield f"in doubt without a reason {self.unexplained}; in doubt, and nothing had arrived {self.unsent}"
         yield f"failed by a cancel of their own {self.misjudged}, by a PUT that was repeated {self.repeated}"
         remotes = ", ".join(f"{n} {name}" for name, n in sorted(self.remotes.items()))
@@ -168,6 +174,11 @@ def _look_at(
         verdict.repeated += 1
     elif status == "failed" and not faults:
         verdict.violations.append(f"run {row['id']} failed: {row['outcome'][:300]}")
+    if any(line.detail.endswith(KEYED) for line in lines):
+        arrived, taken = record["arrived"].get(mark, {}), record["taken"].get(mark, {})
+        verdict.again += sum(arrived.values()) - sum(taken.values())
+    if json.loads(row["state"])["remote"] == "nothing_started" and mark in record["jobs"]:
+        verdict.violations.append(f"run {row['id']} ({mark}) has started something all the same: {_told(lines)}")
     if status == "cancelled" and json.loads(row["state"])["remote"] in ("cancelled", "cancel_requested"):
         alive = {state for state in record["jobs"].get(mark, ()) if state in ("queued", "running", "busy")}
         if alive:
@@ -199,8 +210,10 @@ def _was_between(lines: list[Line]) -> bool:
 
 
 def _sent_too_late(row: sqlite3.Row, lines: list[Line]) -> Iterator[str]:
-    """Nothing is submitted for a run whose end is recorded, nor long after its cancel was; nor by two processes."""
+    """Nothing is submitted for a run whose end is recorded, nor long after its cancel was; nor by two processes. Only a
+    submit that may have been taken already is sent again after a cancel, which needs to know its job."""
     ended = heard = None
+    again = _sent_again(lines)
     for line in lines:
         if line.word == "save<" and line.detail in ENDS:
             ended = line
@@ -210,8 +223,32 @@ def _sent_too_late(row: sqlite3.Row, lines: list[Line]) -> Iterator[str]:
             continue
         if ended is not None and ended.at < line.at:
             yield f"run {row['id']} submits after its end: {_told(lines)}"
-        if heard is not None and line.at > heard.at + HEARD_SECONDS and '"already_completed"' not in row["state"]:
+        if (
+            heard is not None
+            and line not in again
+            and line.at > heard.at + HEARD_SECONDS
+            and '"already_completed"' not in row["state"]
+        ):
             yield f"run {row['id']} submits {line.at - heard.at:.1f} s after its cancel: {_told(lines)}"
+
+
+def _sent_again(lines: list[Line]) -> list[Line]:
+    """The submits with a key that were sent while one with the same key may have been taken: it had been recorded or
+    sent, and no answer to it had been recorded."""
+    again: list[Line] = []
+    recorded: Line | None = None
+    unsure, answered = False, False
+    for line in lines:
+        if line.word == "call>" and line.detail.endswith(KEYED):
+            again += [line] if unsure else []
+            unsure = True
+        elif line.word == "call<" and KEYED in line.detail:
+            answered = line.detail.endswith((" 200", " 201"))
+        elif line.word == "save>" and recorded is not None and recorded.pid != line.pid:
+            unsure, answered = unsure or recorded.detail == "call", False
+        elif line.word == "save<":
+            unsure, answered, recorded = unsure and not answered, False, line
+    return again
 
 
 def _told(lines: list[Line]) -> str:

@@ -40,6 +40,7 @@ PUBLISHED: Final[dict[str, Inputs]] = {
 }  # fmt: skip
 OWN: Final[dict[str, Inputs]] = {
     "three-submits": lambda job: {"mark": job["prompt"], "looks": job["_demo"]["polls"]},
+    "paid-once": lambda job: {"mark": job["prompt"], "looks": job["_demo"]["polls"]},
 }
 
 
@@ -52,9 +53,10 @@ class Work:
     servers: dict[str, str]
     workflows: dict[str, Inputs]
 
-    def runs(self, some: random.Random, marks: list[str]) -> list[dict[str, Any]]:
-        """A run for each mark, of a workflow and with a number of polls that chance chooses."""
-        return [self._run(some.choice(list(self.workflows)), mark, some.randint(1, 3)) for mark in marks]
+    def runs(self, some: random.Random, marks: list[str], only: str = "") -> list[dict[str, Any]]:
+        """A run for each mark, of a workflow (or the only one) and with a number of polls that chance chooses."""
+        names = [only] if only else list(self.workflows)
+        return [self._run(some.choice(names), mark, some.randint(1, 3)) for mark in marks]
 
     def _run(self, workflow: str, mark: str, polls: int) -> dict[str, Any]:
         job = {"prompt": mark, "_demo": {"polls": polls}}
@@ -68,6 +70,7 @@ def work(provider: str) -> Work:
         "replicate": f"{provider}/real/replicate/v1",
         "windmill": f"{provider}/real/windmill/api",
         "three": f"{provider}/three",
+        "once": f"{provider}/once",
     }
     own = (str(WORKFLOWS), str(HERE / "documents"))
     if not SEEDS.is_dir() or not CORPUS.is_dir():

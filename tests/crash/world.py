@@ -30,7 +30,7 @@ class Plan:
     """How a world goes: `processes` live at once; each starts `runs` runs and cancels `cancels` others.
 
     boundaries: the numbers of the boundaries that lives die at, one after the other; where there are none they are
-    killed at random, by themselves at any boundary or from outside at any time.
+    killed at random, by themselves at any boundary or from outside at any time. only: the one workflow that is run.
     """
 
     kills: int
@@ -39,6 +39,7 @@ class Plan:
     cancels: int = 0
     boundaries: tuple[int, ...] = ()
     faults: bool = False
+    only: str = ""
 
 
 @dataclass
@@ -203,7 +204,7 @@ class World:
         self.marks += len(marks)
         return Life(
             str(self.folder),
-            self.stage.work.runs(self.some, marks),
+            self.stage.work.runs(self.some, marks, self.plan.only),
             at,
             self.plan.cancels,
             start_seconds=0.4 if at == 0 else 0.0,
