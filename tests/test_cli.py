@@ -141,7 +141,8 @@ def test_a_dry_run_shows_each_request_and_no_credential() -> None:
     done = dry(FAL_KEY="do-not-tell")
     assert done.returncode == 0
     assert "POST https://queue.fal.run/fal-ai/flux/schnell\n" in done.stdout
-    assert "GET https://queue.fal.run/fal-ai/flux/requests/{$steps.submit.outputs.request_id}/status\n" in done.stdout
+    status = "https://queue.fal.run/fal-ai/flux/requests/{$steps.submit.outputs.request_id}/status?logs=true"
+    assert f"GET {status}\n" in done.stdout
     assert "authorization: Key ****(FAL_KEY, set)" in done.stdout
     assert (
         "on failure     retry after 2 s, at most 900 times when $statusCode == 200 || $statusCode == 202" in done.stdout

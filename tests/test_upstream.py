@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from rich.console import Console
 
-from arazzo_mcp.arazzo.command import CallOperation, Target, Wait
+from arazzo_mcp.arazzo.command import CallOperation, Outcome, Target, Wait
 from arazzo_mcp.arazzo.scope import Exchange
 from arazzo_mcp.arazzo.state import Frame, State
 from arazzo_mcp.arazzo.upstream import glimpse, has_ended, told
+from arazzo_mcp.command_line import follow, run_details, run_lines
 from arazzo_mcp.engine.run import Run
 from arazzo_mcp.server.envelope import envelope
 from arazzo_mcp.server.working import MOST_WORKING_BYTES
@@ -277,6 +280,29 @@ def test_what_the_provider_says_in_one_line() -> None:
     assert working({"state": "busy", "message": "soon"}).line().startswith("poll: busy, soon (working, ")
     assert working({}).line().startswith("poll (working, ")
     assert len(working({"status": "a" * 500, "logs": ["b" * 500]}, step="s" * 500).line()) < 300
+
+
+def test_the_command_line_shows_the_same_words_and_all_that_is_known() -> None:
+    lines = ["a" * 300, "b" * 300, "[/red] c"]
+    run = working(said({"status": "running", "percent": 62, "logs": lines, "error": "e" * 400}))
+    head, row = run_lines([run])
+    assert head.endswith("the provider says")
+    assert row.endswith("running, 62 %, [/red] c")
+    assert run_details(run)["upstream"] == run.state.upstream
+    assert envelope(run, 0)["upstream"]["logs"] == ["[/red] c"]
+
+
+@pytest.mark.anyio
+async def test_a_providers_brackets_are_no_markup() -> None:
+    class Ended:
+        async def wait(self, *_: Any) -> Run:
+            return replace(run, outcome=Outcome("completed", {}))
+
+    run = working({"status": "[/red]", "logs": ["[bold]loud"]})
+    err = Console(file=io.StringIO(), force_terminal=True, width=200)
+    ended = await follow(Ended(), run, err)  # type: ignore[arg-type]
+    assert ended.ended
+    assert "[/red], [bold]loud" in err.file.getvalue()  # type: ignore[attr-defined]
 
 
 def test_news_begin_with_the_fingerprint() -> None:
