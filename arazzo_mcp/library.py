@@ -13,7 +13,7 @@ from arazzo_mcp.errors import DocumentError
 from arazzo_mcp.findings import Finding, Where, strictly
 from arazzo_mcp.linking.apis import Servers
 from arazzo_mcp.linking.link import link
-from arazzo_mcp.openapi.cancel import cancel_plans
+from arazzo_mcp.openapi.cancel import cancel_findings, cancel_plans
 from arazzo_mcp.openapi.model import Operation
 from arazzo_mcp.openapi.parse import OpenApi
 from arazzo_mcp.reading.documents import is_arazzo
@@ -24,14 +24,15 @@ from arazzo_mcp.schemas.tool import ToolInputs, ToolSchemas, as_written
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How documents are read: sources elsewhere and base URLs by source name, strictness, the pace of polling, and the
-    values of `source.variable` in the URLs of servers."""
+    """How documents are read: sources elsewhere and base URLs by source name, strictness, the pace of polling, the
+    values of `source.variable` in the URLs of servers, and what is said of cancelling by source or workflow."""
 
     sources: Mapping[str, Path] = field(default_factory=dict)
     servers: Mapping[str, str] = field(default_factory=dict)
     strict: bool = False
     pace: Pace = field(default_factory=Pace)
     server_variables: Mapping[str, str] = field(default_factory=dict)
+    cancel: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +59,13 @@ class Linked:
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """Every description that was found, everything that was found in them, and the names of all their sources."""
+    """Every description that was found, everything that was found in them, and the names of all their sources and
+    workflows."""
 
     descriptions: tuple[Linked, ...]
     findings: tuple[Finding, ...]
     source_names: frozenset[str] = frozenset()
+    workflow_names: frozenset[str] = frozenset()
 
     def workflows(self) -> Iterator[tuple[Linked, Workflow]]:
         """Every workflow that can be served, in the order of the documents; each in its own document only."""
@@ -85,6 +88,7 @@ def open_library(paths: Iterable[Path], options: Options) -> Library:
     descriptions: list[Linked] = []
     findings: list[Finding] = []
     names: set[str] = set()
+    flows: set[str] = set()
     for file, problem in (found for path in paths for found in _documents(path)):
         if problem is not None:
             findings.append(problem)
@@ -95,10 +99,11 @@ def open_library(paths: Iterable[Path], options: Options) -> Library:
             findings += error.findings
             continue
         names |= reading.source_names()
+        flows |= reading.workflow_names()
         descriptions.append(_linked(reading, options))
         findings += descriptions[-1].findings
     # a document that others use is read with each of them
-    return Library(tuple(descriptions), tuple(dict.fromkeys(findings)), frozenset(names))
+    return Library(tuple(descriptions), tuple(dict.fromkeys(findings)), frozenset(names), frozenset(flows))
 
 
 def _documents(path: Path) -> Iterator[tuple[Path, Finding | None]]:
@@ -123,7 +128,12 @@ def relink(snapshot: Snapshot, pace: Pace) -> Linked:
     Raises:
         DocumentError: it cannot be read any more.
     """
-    options = Options(servers=snapshot.servers, server_variables=snapshot.server_variables, pace=pace)
+    options = Options(
+        servers=snapshot.servers,
+        server_variables=snapshot.server_variables,
+        cancel=snapshot.cancel,
+        pace=pace,
+    )
     return _linked(snapshot.reading(), options)
 
 
@@ -144,13 +154,15 @@ def _linked(reading: Reading, options: Options) -> Linked:
     linkage = _link(reading, options)
     description, apis = linkage.description, linkage.apis
     targets = {key: target for key, target in linkage.targets.items() if key[0] in description.workflows}
-    cancels = {name: cancel_plans(flow, targets, apis) for name, flow in description.workflows.items()}
-    program = Program(description, targets, cancels, options.pace)
+    snapshot = _snapshot(reading, options)
+    flows, settings = description.workflows, snapshot.cancel
+    cancels = {name: cancel_plans(flow, targets, apis, settings) for name, flow in flows.items()}
+    program = Program(description, targets, cancels, options.pace, settings)
     schemas = ToolSchemas(description.workflows, targets, apis)
     own = {name: flow for name, flow in description.workflows.items() if not flow.home}
     inputs = {name: as_written(flow) if options.strict else schemas.of(name) for name, flow in own.items()}
-    findings = [*linkage.findings, *(finding for one in inputs.values() for finding in one.findings)]
-    snapshot = _snapshot(reading, options)
+    of_cancels = (found for flow in own.values() for found in cancel_findings(flow, targets, apis, settings))
+    findings = [*linkage.findings, *(finding for one in inputs.values() for finding in one.findings), *of_cancels]
     return Linked(snapshot, snapshot.digest, program, apis, tuple(findings), inputs)
 
 
@@ -159,7 +171,8 @@ def _snapshot(reading: Reading, options: Options) -> Snapshot:
     names = reading.source_names()
     servers = {name: url for name, url in options.servers.items() if name in names}
     variables = {n: value for n, value in options.server_variables.items() if n.rpartition(".")[0] in names}
-    return Snapshot(reading.text, dict(reading.texts()), servers, variables)
+    cancel = {name: value for name, value in options.cancel.items() if name in names | reading.workflow_names()}
+    return Snapshot(reading.text, dict(reading.texts()), servers, variables, cancel)
 
 
 def _link(reading: Reading, options: Options) -> _Linkage:

@@ -21,6 +21,9 @@ Ending = Literal["completed", "failed", "cancelled", "in_doubt"]
 REPEATABLE: Final = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE", "QUERY"})
 """Methods whose requests may be sent again (RFC 9110, section 9.2.2: idempotent methods)."""
 
+SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "QUERY"})
+"""Methods whose requests change nothing (section 9.2.1), so that their answers need not be known."""
+
 OFF: Final = "off"
 """The setting of a source or a workflow whose jobs are not to be cancelled at the provider."""
 

@@ -292,6 +292,17 @@ class Description:
     awaited: frozenset[tuple[str, str]] = frozenset()
     refused: Mapping[str, Workflow] = field(default_factory=dict)
 
+    def reached(self, workflow: Workflow) -> list[Workflow]:
+        """A workflow and every one that it can lead to, once each."""
+        found = {workflow.id: workflow}
+        pending = [workflow]
+        while pending:
+            for name in pending.pop().calls():
+                if name not in found:
+                    found[name] = self.workflows[name]
+                    pending.append(found[name])
+        return list(found.values())
+
     def home(self, workflow: Workflow) -> Home:
         """What a workflow sees of its document."""
         return self.homes[workflow.home] if workflow.home else Home(self.sources, self.self_uri)

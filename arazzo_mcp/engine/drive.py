@@ -19,6 +19,7 @@ import anyio
 import anyio.lowlevel
 
 from arazzo_mcp.arazzo.command import (
+    SAFE,
     CallOperation,
     CancelRequested,
     Command,
@@ -64,7 +65,7 @@ class Live:
         await self._changed.wait()
 
     def request_cancel(self) -> None:
-        """Interrupts a wait or a repeatable call; any other call is awaited first, as its answer names the job."""
+        """Interrupts a wait or a call that changes nothing; any other is awaited first: its answer names the job."""
         if self._cancelling:
             return
         self._cancel = True
@@ -189,7 +190,7 @@ async def _happen(live: Live, state: State, command: Command, perform: Perform) 
     """Let a command happen, unless a cancel comes first."""
     if not state.cancel and live.take_cancel():
         return CancelRequested()
-    if isinstance(command, CallOperation) and (state.cancel or not may_repeat(state, command)):
+    if isinstance(command, CallOperation) and (state.cancel or command.target.method not in SAFE):
         return Exchanged(await _awaited_call(live, state, command, perform))
     event: Event = CancelRequested()
     with live.interruptible() as scope:
@@ -202,7 +203,7 @@ async def _happen(live: Live, state: State, command: Command, perform: Perform) 
 async def _awaited_call(live: Live, state: State, command: CallOperation, perform: Perform) -> Exchange:
     with live.awaited():
         return await perform(live.run.program, command)
-    if state.cancel:
+    if may_repeat(state, command):
         # ends here with this process: the request is recorded, and sent at the next start
         await anyio.lowlevel.checkpoint()
     return Exchange(failure=Failure("broken", "arazzo-mcp ended before the answer came"))

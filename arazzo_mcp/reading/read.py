@@ -46,15 +46,21 @@ class Reading:
         """The names of all sources, its own and those of the descriptions that it uses."""
         return frozenset(self.description.sources).union(*(other.source_names() for other in self.others.values()))
 
+    def workflow_names(self) -> frozenset[str]:
+        """The ids of its own workflows, those that cannot be served among them."""
+        return frozenset((*self.description.workflows, *self.description.refused))
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The text of everything that a description was linked from, so that a run never changes under its feet."""
+    """The text of everything that a description was linked from, and the settings that are about it, so that a run
+    never changes under its feet."""
 
     document: Text
     sources: Mapping[str, Text]
     servers: Mapping[str, str]
     server_variables: Mapping[str, str] = field(default_factory=dict)
+    cancel: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
@@ -62,7 +68,11 @@ class Snapshot:
         texts = {"": self.document, **self.sources}
         parts = [[name, text.file, text.digest] for name, text in sorted(texts.items())]
         settings = [sorted(self.servers.items()), sorted(self.server_variables.items())]
-        return sha256(json.dumps([parts, settings]).encode()).hexdigest()
+        return sha256(json.dumps([parts, settings, *self._rare().items()]).encode()).hexdigest()
+
+    def _rare(self) -> dict[str, dict[str, str]]:
+        """Settings that leave no trace where they are not used: what was pinned before they came keeps its digest."""
+        return {"cancel": dict(sorted(self.cancel.items()))} if self.cancel else {}
 
     def to_json(self) -> str:
         """One JSON text with everything in it."""
@@ -72,6 +82,7 @@ class Snapshot:
                 "sources": {name: [text.file, text.text] for name, text in sorted(self.sources.items())},
                 "servers": dict(sorted(self.servers.items())),
                 "variables": dict(sorted(self.server_variables.items())),
+                **self._rare(),
             },
             ensure_ascii=False,
         )
@@ -81,7 +92,7 @@ class Snapshot:
         """The inverse of `to_json`."""
         data = json.loads(text)
         sources = {name: Text(*pair) for name, pair in data["sources"].items()}
-        return cls(Text(*data["document"]), sources, data["servers"], data.get("variables", {}))
+        return cls(Text(*data["document"]), sources, data["servers"], data.get("variables", {}), data.get("cancel", {}))
 
     def reading(self) -> Reading:
         """The documents, read again.
