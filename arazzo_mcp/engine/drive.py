@@ -119,8 +119,9 @@ async def drive(live: Live, program: Program, store: Store, perform: Perform) ->
         ValueError: where it is cannot be written as JSON.
     """
     state, command = live.run.state, live.run.command
+    again = True  # what is asked for first may have been sent by a process that has died
     while not isinstance(command, Done):
-        if _must_not_be_lost(state, command):
+        if not state.cancel and _changes_something(command):
             # a process that is ending starts nothing that it might not see the end of
             await anyio.lowlevel.checkpoint()
         answered = live.run.state.cancel and not state.cancel
@@ -130,7 +131,8 @@ async def drive(live: Live, program: Program, store: Store, perform: Perform) ->
         live.publish(replace(run, cancel=live.run.cancel))  # asked for while this was recorded
         if answered:
             live.cancel_answered()
-        event = await _happen(live, state, command, perform)
+        event = await _happen(live, state, command, perform, again=again)
+        again = False
         state, command = _doubt(state, command, event) or advance(program, state, event)
     run = replace(live.run, state=state, command=command, updated=time.time(), due=None, outcome=command.outcome)
     await _save(store, run, durable=True)
@@ -186,11 +188,16 @@ def _must_not_be_lost(state: State, command: Command) -> bool:
     return isinstance(command, CallOperation) and not may_repeat(state, command)
 
 
-async def _happen(live: Live, state: State, command: Command, perform: Perform) -> Event:
-    """Let a command happen, unless a cancel comes first."""
-    if not state.cancel and live.take_cancel():
+def _changes_something(command: Command) -> bool:
+    return isinstance(command, CallOperation) and command.target.method not in SAFE
+
+
+async def _happen(live: Live, state: State, command: Command, perform: Perform, *, again: bool) -> Event:
+    """Let a command happen, unless a cancel comes first. again: it may have happened already, so that a job may exist
+    which can only be cancelled when its answer is known."""
+    if not state.cancel and not (again and _changes_something(command)) and live.take_cancel():
         return CancelRequested()
-    if isinstance(command, CallOperation) and (state.cancel or command.target.method not in SAFE):
+    if isinstance(command, CallOperation) and (state.cancel or _changes_something(command)):
         return Exchanged(await _awaited_call(live, state, command, perform))
     event: Event = CancelRequested()
     with live.interruptible() as scope:
