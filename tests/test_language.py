@@ -12,7 +12,8 @@ A case reads as follows.
                     (its kind), `seconds` that it took. The word `cancel` requests the cancel instead of letting the
                     next command happen
     get             the steps whose requests are GETs, which may be repeated; all others are POSTs
-    cancels         plans to cancel the run of `main`: `operation`, and the `step` that lends it its parameters
+    cancels         plans to cancel the run of `main`: `operation`, and the `step` that lends it its parameters; the
+                    `x-on-cancel` of a workflow comes before them by itself
     asked           every command in order: `step name=value ... within seconds`, `wait seconds`,
                     `cancel name=value ...`; a text that could be read as JSON stands in double quotes
     outcome         completed (when nothing is said), failed, cancelled, or refused: it is not served
@@ -49,7 +50,7 @@ from arazzo_mcp.arazzo.command import (
 )
 from arazzo_mcp.arazzo.graft import joined
 from arazzo_mcp.arazzo.interpreter import advance
-from arazzo_mcp.arazzo.model import Description, WorkflowId
+from arazzo_mcp.arazzo.model import Description, Workflow, WorkflowId
 from arazzo_mcp.arazzo.parse import Document, parse
 from arazzo_mcp.arazzo.scope import ABSENT, Exchange, Failure
 from arazzo_mcp.arazzo.state import STATE_JSON, State
@@ -102,8 +103,16 @@ def _program(description: Description, get: list[str], cancels: list[dict[str, s
         for step in workflow.steps
         if not isinstance(step.call, WorkflowId)
     }
-    plans = tuple(_plan(description, plan) for plan in cancels)
-    return Program(description, targets, {"main": plans} if plans else {})
+    found = {"main": tuple(_plan(description, plan) for plan in cancels)}
+    flows = description.workflows
+    return Program(description, targets, {name: (*_own(flows[name]), *found.get(name, ())) for name in flows})
+
+
+def _own(workflow: Workflow) -> Iterator[CancelPlan]:
+    step = workflow.on_cancel
+    if step is not None:
+        needs = frozenset(parameter.name for parameter in step.parameters if parameter.location == "path")
+        yield CancelPlan(_target(step.id, "POST"), step.id, step.parameters, step.body, needs, step)
 
 
 def _target(step: str, method: str) -> Target:

@@ -174,13 +174,13 @@ def _about_to(run: Run, state: State, command: Command) -> Run:
 
 
 def _is_recorded(run: Run, state: State, command: Command) -> bool:
-    """A call that may be repeated and comes straight from a wait: recovery from that wait leads to it by itself."""
+    """A call that changes nothing and comes straight from a wait: recovery from that wait leads to it by itself."""
     return (
         isinstance(command, CallOperation)
         and isinstance(run.command, Wait)
         and run.due is not None
         and state == run.state
-        and may_repeat(state, command)
+        and not _changes_something(command)
     )
 
 
