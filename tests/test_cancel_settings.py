@@ -4,6 +4,7 @@ What check, the tool, the dry run and the chart say of it, and that a run keeps 
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import yaml
 
 from arazzo_mcp.app import catalog, load
 from arazzo_mcp.arazzo.command import Pace
+from arazzo_mcp.arazzo.parse import Document, parse
 from arazzo_mcp.authors.check import report, report_lines
 from arazzo_mcp.authors.dry_run import DryRun
 from arazzo_mcp.authors.graph import mermaid
@@ -22,6 +24,7 @@ from arazzo_mcp.openapi.cancel import cancel_line
 from arazzo_mcp.reading.read import Snapshot
 from arazzo_mcp.server.catalog import describe
 from arazzo_mcp.settings import Settings, load_settings
+from tests.conftest import ROOT
 
 API: dict[str, Any] = {
     "openapi": "3.1.0",
@@ -176,6 +179,19 @@ def test_what_is_wrong_with_it_is_said_at_its_place(tmp_path: Path, step: dict[s
     assert finding.where.line > next(at for at, line in enumerate(text) if "x-on-cancel" in line)
     assert finding.where.column
     assert list(library.workflows()) == []
+
+
+def test_the_one_of_the_readme_is_read() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (block,) = [found for found in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL) if "x-on-cancel" in found]
+    flow = {**yaml.safe_load(block), "steps": [SUBMIT], "inputs": {"properties": {"cancel_reason": {}}}}
+    description, findings = parse(Document("readme", {"arazzo": "1.0.1", "workflows": [flow]}))
+    assert description is not None
+    assert [finding for finding in findings if finding.workflow] == []
+    step = description.workflows["render"].on_cancel
+    assert step is not None
+    assert [parameter.name for parameter in step.parameters] == ["id"]
+    assert step.body is not None
 
 
 def test_the_dry_run_shows_it_last(tmp_path: Path) -> None:
