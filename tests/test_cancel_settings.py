@@ -257,6 +257,11 @@ def test_an_operation_that_a_workflow_cannot_fill_is_a_finding(tmp_path: Path) -
     assert len(list(library.workflows())) == 2
 
 
+def test_where_a_workflow_is_turned_off_nothing_is_said_of_its_source(tmp_path: Path) -> None:
+    library = opened(tmp_path, FLOW, {**OWN, "workflowId": "own"}, cancel={"api": "stopJob", "job": "off"})
+    assert library.findings == ()
+
+
 def test_settings_come_from_the_file_and_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "c.toml"
     file.write_text('[cancel]\napi = "off"\n')

@@ -73,6 +73,8 @@ def cancel_findings(
     settings: Mapping[str, str],
 ) -> Iterator[Finding]:
     """Operations that the settings name and that cannot cancel what a workflow starts."""
+    if not settings or settings.get(workflow.id) == OFF:
+        return
     own = [target for (flow, _), target in targets.items() if flow == workflow.id and target.method not in SAFE]
     plans = cancel_plans(workflow, targets, sources, settings)
     for source in dict.fromkeys(target.source for target in own):
@@ -119,9 +121,10 @@ def cancelling(program: Program, workflow: Workflow) -> Cancelling:
     if plan is not None:
         set_so = setting_name(plan.target.source) in program.cancel_settings
         return Cancelling("x-on-cancel" if plan.own else "settings" if set_so else "found", plan.target.operation)
-    called = (target for (flow, _), target in program.targets.items() if flow in {flow.id for flow in flows})
-    names = {setting_name(target.source) for target in called}
-    return Cancelling("off" if any(program.cancel_settings.get(name) == OFF for name in names) else "none")
+    ids = {flow.id for flow in flows}
+    turned_off = {name for name, value in program.cancel_settings.items() if value == OFF}
+    called = (setting_name(target.source) for (flow, _), target in program.targets.items() if flow in ids)
+    return Cancelling("off" if turned_off and not turned_off.isdisjoint(called) else "none")
 
 
 def cancel_line(program: Program, workflow: Workflow) -> str:
