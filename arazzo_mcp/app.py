@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from arazzo_mcp.arazzo.command import CallOperation, Pace, Program
+from arazzo_mcp.arazzo.command import OFF, CallOperation, Pace, Program
 from arazzo_mcp.arazzo.scope import Exchange
 from arazzo_mcp.authors.rules import placed
 from arazzo_mcp.credentials import Credentials
@@ -22,6 +22,7 @@ from arazzo_mcp.errors import DocumentError, UsageError
 from arazzo_mcp.findings import did_you_mean
 from arazzo_mcp.http.client import ApiClient, HttpLimits
 from arazzo_mcp.library import Library, Linked, Options, open_library, relink
+from arazzo_mcp.openapi.cancel import named_operation, setting_name
 from arazzo_mcp.reading.compose import without_collector
 from arazzo_mcp.reading.read import Snapshot
 from arazzo_mcp.server.catalog import Catalog, Offer
@@ -61,7 +62,13 @@ def options(settings: Settings) -> Options:
     """The settings that say how documents are read."""
     pace = Pace(settings.pace_first, settings.pace_factor, settings.pace_most)
     return Options(
-        settings.sources, settings.servers, settings.strict, pace, settings.server_variables, settings.idempotency
+        sources=settings.sources,
+        servers=settings.servers,
+        strict=settings.strict,
+        pace=pace,
+        server_variables=settings.server_variables,
+        idempotency=settings.idempotency,
+        cancel=settings.cancel,
     )
 
 
@@ -69,7 +76,8 @@ def load(paths: Iterable[Path], settings: Settings) -> Library:
     """Every description under the given files and folders.
 
     Raises:
-        UsageError: the settings name a source that no document has; what they say of it would be lost.
+        UsageError: the settings name a source, a workflow or an operation that no document has; what they say of it
+            would be lost.
     """
     with without_collector():
         library = open_library(paths, options(settings))
@@ -92,6 +100,8 @@ def load(paths: Iterable[Path], settings: Settings) -> Library:
                 " ".join(filter(None, (said, did_you_mean(name, library.source_names), f"Sources: {known}")))
             )
     _check_variables(library, settings.server_variables)
+    for name, operation in settings.cancel.items() if library.source_names else ():
+        _check_cancel(library, name, operation)
     return library
 
 
@@ -111,6 +121,25 @@ def _check_variables(library: Library, given: Mapping[str, str]) -> None:
             )
         if values and not any(not allowed or value in allowed for allowed in values):
             raise UsageError(f"{what}{value!r} is not one of {', '.join(values[0])}.")
+
+
+def _check_cancel(library: Library, name: str, operation: str) -> None:
+    """Whether a setting on cancelling can mean something in any document."""
+    known = library.source_names | library.workflow_names
+    if name not in known:
+        said = f"cancel {name}: no document has a source or a workflow of that name."
+        raise UsageError(
+            " ".join(filter(None, (said, did_you_mean(name, known), f"Known: {', '.join(sorted(known))}")))
+        )
+    if operation == OFF:
+        return
+    if name not in library.source_names:
+        raise UsageError(f"cancel {name}: of a workflow it can only be 'off'; write x-on-cancel in its document.")
+    apis = [a for linked in library.descriptions for key, a in linked.sources.items() if setting_name(key) == name]
+    if apis and all(named_operation(api, operation) is None for api in apis):
+        ids = [word for api in apis for entry in api.entries for word in (entry.operation_id, entry.key) if word]
+        said = f"cancel {name}: the source has no operation {operation!r}."
+        raise UsageError(f"{said} {did_you_mean(operation, ids)} Write off, an operationId, or METHOD /path.")
 
 
 def catalog(library: Library) -> Catalog:

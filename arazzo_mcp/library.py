@@ -13,7 +13,7 @@ from arazzo_mcp.errors import DocumentError
 from arazzo_mcp.findings import Finding, Where, strictly
 from arazzo_mcp.linking.apis import Servers
 from arazzo_mcp.linking.link import link
-from arazzo_mcp.openapi.cancel import cancel_plans
+from arazzo_mcp.openapi.cancel import cancel_findings, cancel_plans
 from arazzo_mcp.openapi.model import Operation
 from arazzo_mcp.openapi.parse import OpenApi
 from arazzo_mcp.reading.documents import is_arazzo
@@ -25,7 +25,8 @@ from arazzo_mcp.schemas.tool import ToolInputs, ToolSchemas, as_written
 @dataclass(frozen=True, slots=True)
 class Options:
     """How documents are read: sources elsewhere and base URLs by source name, strictness, the pace of polling, the
-    values of `source.variable` in the URLs of servers, and the idempotency header of each source that has one."""
+    values of `source.variable` in the URLs of servers, the idempotency header of each source that has one, and what is
+    said of cancelling by source or workflow."""
 
     sources: Mapping[str, Path] = field(default_factory=dict)
     servers: Mapping[str, str] = field(default_factory=dict)
@@ -33,6 +34,7 @@ class Options:
     pace: Pace = field(default_factory=Pace)
     server_variables: Mapping[str, str] = field(default_factory=dict)
     idempotency: Mapping[str, str] = field(default_factory=dict)
+    cancel: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +61,13 @@ class Linked:
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """Every description that was found, everything that was found in them, and the names of all their sources."""
+    """Every description that was found, everything that was found in them, and the names of all their sources and
+    workflows."""
 
     descriptions: tuple[Linked, ...]
     findings: tuple[Finding, ...]
     source_names: frozenset[str] = frozenset()
+    workflow_names: frozenset[str] = frozenset()
 
     def workflows(self) -> Iterator[tuple[Linked, Workflow]]:
         """Every workflow that can be served, in the order of the documents; each in its own document only."""
@@ -86,6 +90,7 @@ def open_library(paths: Iterable[Path], options: Options) -> Library:
     descriptions: list[Linked] = []
     findings: list[Finding] = []
     names: set[str] = set()
+    flows: set[str] = set()
     for file, problem in (found for path in paths for found in _documents(path)):
         if problem is not None:
             findings.append(problem)
@@ -96,10 +101,11 @@ def open_library(paths: Iterable[Path], options: Options) -> Library:
             findings += error.findings
             continue
         names |= reading.source_names()
+        flows |= reading.workflow_names()
         descriptions.append(_linked(reading, options))
         findings += descriptions[-1].findings
     # a document that others use is read with each of them
-    return Library(tuple(descriptions), tuple(dict.fromkeys(findings)), frozenset(names))
+    return Library(tuple(descriptions), tuple(dict.fromkeys(findings)), frozenset(names), frozenset(flows))
 
 
 def _documents(path: Path) -> Iterator[tuple[Path, Finding | None]]:
@@ -129,6 +135,7 @@ def relink(snapshot: Snapshot, pace: Pace) -> Linked:
         server_variables=snapshot.server_variables,
         pace=pace,
         idempotency=snapshot.idempotency,
+        cancel=snapshot.cancel,
     )
     return _linked(snapshot.reading(), options)
 
@@ -150,13 +157,15 @@ def _linked(reading: Reading, options: Options) -> Linked:
     linkage = _link(reading, options)
     description, apis = linkage.description, linkage.apis
     targets = {key: target for key, target in linkage.targets.items() if key[0] in description.workflows}
-    cancels = {name: cancel_plans(flow, targets, apis) for name, flow in description.workflows.items()}
-    program = Program(description, targets, cancels, options.pace)
+    snapshot = _snapshot(reading, options)
+    flows, settings = description.workflows, snapshot.cancel
+    cancels = {name: cancel_plans(flow, targets, apis, settings) for name, flow in flows.items()}
+    program = Program(description, targets, cancels, options.pace, settings)
     schemas = ToolSchemas(description.workflows, targets, apis)
     own = {name: flow for name, flow in description.workflows.items() if not flow.home}
     inputs = {name: as_written(flow) if options.strict else schemas.of(name) for name, flow in own.items()}
-    findings = [*linkage.findings, *(finding for one in inputs.values() for finding in one.findings)]
-    snapshot = _snapshot(reading, options)
+    of_cancels = (found for flow in own.values() for found in cancel_findings(flow, targets, apis, settings))
+    findings = [*linkage.findings, *(finding for one in inputs.values() for finding in one.findings), *of_cancels]
     return Linked(snapshot, snapshot.digest, program, apis, tuple(findings), inputs)
 
 
@@ -166,7 +175,8 @@ def _snapshot(reading: Reading, options: Options) -> Snapshot:
     servers = {name: url for name, url in options.servers.items() if name in names}
     variables = {n: value for n, value in options.server_variables.items() if n.rpartition(".")[0] in names}
     idempotency = {name: header for name, header in options.idempotency.items() if name in names}
-    return Snapshot(reading.text, dict(reading.texts()), servers, variables, idempotency)
+    cancel = {name: value for name, value in options.cancel.items() if name in names | reading.workflow_names()}
+    return Snapshot(reading.text, dict(reading.texts()), servers, variables, idempotency, cancel)
 
 
 def _link(reading: Reading, options: Options) -> _Linkage:

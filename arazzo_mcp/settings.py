@@ -36,9 +36,10 @@ class Settings(BaseSettings):
 
     sources: source name -> file, in place of its url; servers: source name -> base URL, in place of its servers;
     server_variables: `source.variable` -> value of a variable in the server URL of a source; idempotency: source name
-    -> the header that makes its submits repeatable, or "off";
-    credentials: `source.scheme` or `scheme` -> name of the environment variable that holds its value; file_roots: the
-    folders whose files may be sent where an API wants a file.
+    -> the header that makes its submits repeatable, or `off`; cancel: source name -> `off`, or the operation that
+    cancels its jobs (operationId or `METHOD /path`), workflowId -> `off`; credentials: `source.scheme` or `scheme` ->
+    name of the environment variable that holds its value; file_roots: the folders whose files may be sent where an API
+    wants a file.
     """
 
     model_config = SettingsConfigDict(env_prefix="ARAZZO_MCP_", frozen=True, extra="forbid")
@@ -63,6 +64,7 @@ class Settings(BaseSettings):
     servers: dict[str, str] = Field(default_factory=dict)
     server_variables: dict[str, str] = Field(default_factory=dict)
     idempotency: dict[str, str] = Field(default_factory=dict)
+    cancel: dict[str, str] = Field(default_factory=dict)
     credentials: dict[str, str] = Field(default_factory=dict)
     file_roots: list[Path] = Field(default_factory=list)
     store: Path = Field(default_factory=default_store)

@@ -248,6 +248,157 @@ async def test_cancel_twice_is_one_cancel(engine: Open, provider: Provider) -> N
     assert provider.asked.count("POST /jobs/{id}/cancel") == 1
 
 
+async def test_a_cancel_after_the_end_sends_nothing_and_the_result_stays(engine: Open, provider: Provider) -> None:
+    provider.busy = 0
+    async with engine() as local:
+        ended = await local.wait((await start(local)).id, "", 5)
+        asked = list(provider.asked)
+        assert await local.cancel(ended.id) == ended
+        assert await local.get(ended.id) == ended
+    assert (ended.status, ended.state.remote) == (RunStatus.COMPLETED, None)
+    assert provider.asked == asked
+
+
+async def test_two_processes_cancel_one_run_at_once(engine: Open, provider: Provider) -> None:
+    reached = provider.hold("POST /jobs/{id}/cancel")
+    async with engine() as owner, engine() as other:
+        run = await polled(owner, await start(owner))
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(owner.cancel, run.id)
+            tasks.start_soon(other.cancel, run.id)
+        await reached.wait()
+        provider.gates["POST /jobs/{id}/cancel"].set()
+        ended = await other.wait(run.id, "", 5)
+        assert (await other.cancel(run.id)).status is RunStatus.CANCELLED
+    assert ended.state.remote == "cancelled"
+    assert provider.asked.count("POST /jobs/{id}/cancel") == 1
+
+
+async def test_a_success_that_comes_late_never_takes_the_place_of_a_cancel(engine: Open, provider: Provider) -> None:
+    """The job ends well while its cancel is under way: what the provider says to the cancel counts, and nothing else
+    is asked any more."""
+    reached = provider.hold("POST /jobs/{id}/cancel")
+    async with engine() as local:
+        run = await polled(local, await start(local))
+        await local.cancel(run.id)
+        await reached.wait()
+        provider.busy = 0
+        polls = provider.asked.count("GET /jobs/{id}")
+        provider.gates["POST /jobs/{id}/cancel"].set()
+        assert (await local.wait(run.id, "", 5)).status is RunStatus.CANCELLED
+        await anyio.sleep(0.2)
+        assert (await local.get(run.id)).status is RunStatus.CANCELLED
+    assert provider.asked.count("GET /jobs/{id}") == polls
+
+
+async def test_no_poll_is_sent_after_a_cancel_was_asked_for(engine: Open, provider: Provider) -> None:
+    async with engine() as local:
+        run = await polled(local, await start(local))
+        reached = provider.hold("POST /jobs/{id}/cancel")
+        polls = provider.asked.count("GET /jobs/{id}")
+        await local.cancel(run.id)
+        await reached.wait()
+        await anyio.sleep(0.3)  # six polls of this pace
+        assert provider.asked.count("GET /jobs/{id}") <= polls + 1, "at most the one that was under way"
+        assert provider.asked[-1] == "POST /jobs/{id}/cancel"
+        provider.gates["POST /jobs/{id}/cancel"].set()
+        await local.wait(run.id, "", 5)
+
+
+PUT = "PUT /jobs"
+
+
+class TakesPut(Provider):
+    """A provider whose submit may be repeated."""
+
+    async def __call__(self, digest: str, call: CallOperation) -> Exchange:
+        answer = await super().__call__(digest, call)
+        return self.submit if call.target.operation == PUT else answer
+
+
+def put_program() -> Program:
+    one = program()
+    return replace(one, targets={**one.targets, ("job", "submit"): Target("api", PUT, "PUT")})
+
+
+@pytest.fixture
+def takes_put(tmp_path: Path) -> TakesPut:
+    return TakesPut()
+
+
+def put_engine(tmp_path: Path, provider: Provider, store: SqliteStore) -> LocalEngine:
+    return LocalEngine(store, Shelf(put_program()), provider, locks=tmp_path / "locks", documents=["flow.yaml"])
+
+
+async def test_a_submit_that_may_be_repeated_is_awaited_too(tmp_path: Path, takes_put: TakesPut) -> None:
+    """It has started a job whose id only its answer tells."""
+    reached = takes_put.hold(PUT)
+    async with SqliteStore(tmp_path / "runs.sqlite3") as store, put_engine(tmp_path, takes_put, store) as local:
+        run = await start(local)
+        await reached.wait()
+        assert not (await local.cancel(run.id)).ended
+        await anyio.sleep(0.1)
+        takes_put.gates[PUT].set()
+        ended = await local.wait(run.id, "", 5)
+    assert (ended.status, ended.state.remote) == (RunStatus.CANCELLED, "cancelled")
+    assert takes_put.asked == [PUT, "POST /jobs/{id}/cancel"]
+
+
+async def test_a_submit_that_may_have_been_sent_is_repeated_before_its_run_is_cancelled(
+    tmp_path: Path, takes_put: TakesPut
+) -> None:
+    """The process dies in the middle of it; only its answer says what there is to cancel."""
+    reached = takes_put.hold(PUT)
+    async with SqliteStore(tmp_path / "runs.sqlite3") as store, put_engine(tmp_path, takes_put, store) as local:
+        run = await start(local)
+        await reached.wait()
+        await leave_behind(store, run.id, tmp_path, cancel=True)
+        takes_put.gates.pop(PUT).set()
+        await local.wait(run.id, "", 0.2)
+        await local.cancel(run.id)
+        await local.wait(run.id, "", 5)
+    _swap(tmp_path)
+    takes_put.asked.clear()
+    async with SqliteStore(tmp_path / "runs.sqlite3") as store, put_engine(tmp_path, takes_put, store) as local:
+        ended = await local.wait(run.id, "", 5)
+    assert (ended.status, ended.state.remote) == (RunStatus.CANCELLED, "cancelled")
+    assert takes_put.asked == [PUT, "POST /jobs/{id}/cancel"]
+
+
+async def leave_behind(store: SqliteStore, run_id: str, tmp_path: Path, *, cancel: bool) -> None:
+    """The run as it is recorded now, as a process that has died would leave it."""
+    saved = await store.get(run_id)
+    assert saved is not None
+    async with SqliteStore(tmp_path / "copy.sqlite3") as copy:
+        await copy.create(replace(saved, owner="dead", cancel=cancel), "the documents of d1")
+        if cancel:
+            await copy.request_cancel(run_id)
+
+
+async def test_a_cancel_during_the_recovery_of_a_cancel(engine: Open, provider: Provider, tmp_path: Path) -> None:
+    """The process dies in the middle of the cancel's request; another takes the run over, and somebody cancels again
+    while the request is on its way again."""
+    reached = provider.hold("POST /jobs/{id}/cancel")
+    async with engine() as local:
+        run = await polled(local, await start(local))
+        await local.cancel(run.id)
+        await reached.wait()
+        await leave_behind(local._store, run.id, tmp_path, cancel=True)  # type: ignore[arg-type]
+        provider.gates.pop("POST /jobs/{id}/cancel").set()
+        await local.wait(run.id, "", 5)
+    _swap(tmp_path)
+    provider.asked.clear()
+    reached = provider.hold("POST /jobs/{id}/cancel")
+    async with engine() as local, engine() as other:
+        await reached.wait()
+        await local.cancel(run.id)
+        await other.cancel(run.id)
+        provider.gates["POST /jobs/{id}/cancel"].set()
+        ended = await other.wait(run.id, "", 5)
+    assert (ended.status, ended.state.remote) == (RunStatus.CANCELLED, "cancelled")
+    assert provider.asked == ["POST /jobs/{id}/cancel"]
+
+
 @pytest.mark.parametrize(
     ("answer", "remote", "status"),
     [

@@ -13,7 +13,8 @@ A case reads as follows.
                     next command happen
     get             the steps whose requests are GETs, which may be repeated; all others are POSTs
     keys            the header of each step whose POST takes a key; the run's own keys are shown as key-1, key-2, ...
-    cancels         plans to cancel the run of `main`: `operation`, and the `step` that lends it its parameters
+    cancels         plans to cancel the run of `main`: `operation`, and the `step` that lends it its parameters; the
+                    `x-on-cancel` of a workflow comes before them by itself
     asked           every command in order: `step name=value ... within seconds`, `wait seconds`,
                     `cancel name=value ...`; a text that could be read as JSON stands in double quotes
     outcome         completed (when nothing is said), failed, cancelled, in_doubt, or refused: it is not served
@@ -50,7 +51,7 @@ from arazzo_mcp.arazzo.command import (
 )
 from arazzo_mcp.arazzo.graft import joined
 from arazzo_mcp.arazzo.interpreter import advance
-from arazzo_mcp.arazzo.model import Description, WorkflowId
+from arazzo_mcp.arazzo.model import Description, Workflow, WorkflowId
 from arazzo_mcp.arazzo.parse import Document, parse
 from arazzo_mcp.arazzo.scope import ABSENT, Exchange, Failure
 from arazzo_mcp.arazzo.state import STATE_JSON, State
@@ -106,7 +107,16 @@ def _program(description: Description, case: Case) -> Program:
         if not isinstance(step.call, WorkflowId)
     }
     plans = tuple(_plan(description, plan) for plan in case.get("cancels", []))
-    return Program(description, targets, {"main": plans} if plans else {})
+    found = {"main": plans}
+    flows = description.workflows
+    return Program(description, targets, {name: (*_own(flows[name]), *found.get(name, ())) for name in flows})
+
+
+def _own(workflow: Workflow) -> Iterator[CancelPlan]:
+    step = workflow.on_cancel
+    if step is not None:
+        needs = frozenset(parameter.name for parameter in step.parameters if parameter.location == "path")
+        yield CancelPlan(_target(step.id, "POST", None), step.id, step.parameters, step.body, needs, step)
 
 
 def _target(step: str, method: str, header: str | None) -> Target:

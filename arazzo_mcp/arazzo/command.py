@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 from pydantic import TypeAdapter
 
-from arazzo_mcp.arazzo.model import Description, Parameter, RequestBody
+from arazzo_mcp.arazzo.model import Description, Parameter, RequestBody, Step
 from arazzo_mcp.arazzo.scope import Exchange, Json
 
 Ending = Literal["completed", "failed", "cancelled", "in_doubt"]
@@ -20,6 +20,12 @@ Ending = Literal["completed", "failed", "cancelled", "in_doubt"]
 
 REPEATABLE: Final = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE", "QUERY"})
 """Methods whose requests may be sent again (RFC 9110, section 9.2.2: idempotent methods)."""
+
+SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "QUERY"})
+"""Methods whose requests change nothing (section 9.2.1), so that their answers need not be known."""
+
+OFF: Final = "off"
+"""The setting of a source or a workflow whose jobs are not to be cancelled at the provider."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +43,17 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class CancelPlan:
-    """How a workflow's remote job is cancelled: an operation, with the parameters of one of the workflow's steps."""
+    """How a workflow's remote job is cancelled: an operation, with the parameters of one of the workflow's steps.
+
+    needs: the parameters that name the job; own: the step that the author has written for it (`x-on-cancel`).
+    """
 
     target: Target
     step: str
     parameters: tuple[Parameter, ...]
     body: RequestBody | None
     needs: frozenset[str]
+    own: Step | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +71,16 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A description linked to its sources: every step knows its operation. Ready to run."""
+    """A description linked to its sources: every step knows its operation. Ready to run.
+
+    cancel_settings: what the settings say of cancelling, by source or workflow: `off`, or an operation.
+    """
 
     description: Description
     targets: Mapping[tuple[str, str], Target]
     cancels: Mapping[str, tuple[CancelPlan, ...]] = field(default_factory=dict)
     pace: Pace = Pace()
+    cancel_settings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ Arazzo 1.1.0, "Criterion Object": "all conditions MUST evaluate to pass"; "if a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from arazzo_mcp.arazzo import xpath
@@ -42,6 +42,14 @@ def judge(criteria: Iterable[Criterion], scope: Scope) -> Verdict:
         if not verdict.ok:
             return verdict
     return PASSED
+
+
+def looked_at(criterion: Criterion) -> Iterator[Expression]:
+    """What a criterion looks at."""
+    if isinstance(criterion, SimpleCriterion):
+        yield from operands(criterion.condition)
+    else:
+        yield criterion.context
 
 
 def _judge_one(criterion: Criterion, scope: Scope) -> Verdict:

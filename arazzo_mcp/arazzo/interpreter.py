@@ -14,8 +14,9 @@ from typing import Final
 
 from arazzo_mcp.arazzo.action import decide
 from arazzo_mcp.arazzo.call import arguments_of, body_of
-from arazzo_mcp.arazzo.cancel import cancel_calls, remote_of, try_again
+from arazzo_mcp.arazzo.cancel import CancelCall, both, cancel_calls, in_turn, remote_of, try_again
 from arazzo_mcp.arazzo.command import (
+    OFF,
     REPEATABLE,
     CallOperation,
     CancelRequested,
@@ -438,37 +439,55 @@ def _cancel(program: Program, state: State) -> Advance:
     """Ask the provider to stop what the run has started, as far as what that needs is known by now."""
     calls = _cancel_calls(program, state)[state.too_late :]
     if calls:
-        return replace(state, cancel=True, tries=state.tries + 1), calls[0]
+        return replace(state, cancel=True, tries=state.tries + 1), calls[0].call
     remote: Remote = "unsupported" if state.calls or state.lost else "nothing_started"
     return _cancelled(program, replace(state, cancel=False, remote=remote))
 
 
-def _cancel_calls(program: Program, state: State) -> list[CallOperation]:
-    calls: list[CallOperation] = []
-    for frame in (*reversed(state.frames), *reversed(state.left.values())):
-        scope = _scope(program, replace(state, frames=(frame,)))
-        workflow = program.description.workflows[frame.workflow]
-        calls += cancel_calls(program.cancels.get(frame.workflow, ()), workflow, frame.step, scope)
-    return calls
+def _cancel_calls(program: Program, state: State) -> list[CancelCall]:
+    """Those of the innermost workflow first; those of workflows that gave their place to another one come last."""
+    if not state.calls or program.cancel_settings.get(state.frames[0].workflow) == OFF:
+        return []
+    present = [call for frame in reversed(state.frames) for call in _cancels_of(program, state, frame)]
+    left = [call for frame in reversed(state.left.values()) for call in _cancels_of(program, state, frame)]
+    return in_turn([*present, *(replace(call, live=False) for call in left)])
+
+
+def _cancels_of(program: Program, state: State, frame: Frame) -> list[CancelCall]:
+    scope = _scope(program, replace(state, frames=(frame,)))
+    workflow = program.description.workflows[frame.workflow]
+    return cancel_calls(program.cancels.get(frame.workflow, ()), workflow, frame.step, scope)
 
 
 def _after_cancel(program: Program, state: State, exchange: Exchange) -> Advance:
-    """The provider's answer to the cancel. Too late means that the run goes on: its result is paid for."""
-    seconds = try_again(exchange, state.tries)
+    """The provider's answer to the cancel of one job; those of other live jobs follow. Too late for all of them means
+    that the run goes on: its result is paid for."""
+    calls = _cancel_calls(program, state)
+    asked = calls[state.too_late] if state.too_late < len(calls) else None
+    seconds = try_again(exchange, state.tries, asked)
     if seconds is not None:
         return _wait(state, seconds)
-    said = message_of(None if exchange.body is ABSENT else exchange.body)
-    words = exchange.failure.message if exchange.failure else f"{exchange.status} {said}".strip()
-    upstream = {**state.upstream, **glimpse(exchange), "cancel": words}
-    tries, remote = state.tries, remote_of(exchange)
-    # "already completed" may be the answer to a cancel of ours that was taken, and whose own answer was lost
-    state = replace(state, remote=remote, upstream=upstream, tries=0, perhaps=tries > 1)
-    if state.remote != "already_completed":
-        return _cancelled(program, replace(state, cancel=False, too_late=0))
-    if state.too_late + 1 < len(_cancel_calls(program, state)):
+    state = _told_of_cancel(state, exchange, asked)
+    following = next(iter(calls[state.too_late + 1 :]), None)
+    if following is not None and (following.live or state.remote == "already_completed"):
         return _cancel(program, replace(state, too_late=state.too_late + 1))
     state = replace(state, cancel=False, too_late=0)
-    return _enter(program, state) if state.failed is None else _cancelled(program, state)
+    if state.remote == "already_completed" and state.failed is None:
+        return _enter(program, state)
+    return _cancelled(program, state)
+
+
+def _told_of_cancel(state: State, exchange: Exchange, asked: CancelCall | None) -> State:
+    """The provider's words, after those on the jobs before this one, and what they mean."""
+    said = message_of(None if exchange.body is ABSENT else exchange.body)
+    words = exchange.failure.message if exchange.failure else f"{exchange.status} {said}".strip()
+    is_first = state.too_late == 0
+    words = words if is_first else f"{state.upstream.get('cancel', '')}; {words}"
+    remote = both(None if is_first else state.remote, remote_of(exchange, asked), live=asked is None or asked.live)
+    upstream = {**state.upstream, **glimpse(exchange), "cancel": words}
+    # "already completed" may be the answer to a cancel of ours that was taken, and whose own answer was lost
+    perhaps = state.tries > 1 or (state.perhaps and not is_first)
+    return replace(state, remote=remote, upstream=upstream, tries=0, perhaps=perhaps)
 
 
 def _cancelled(program: Program, state: State) -> Advance:

@@ -21,6 +21,9 @@ from arazzo_mcp.findings import Where
 NOWHERE: Final = Where("")
 """The place of what stands in no document."""
 
+ON_CANCEL: Final = "x-on-cancel"
+"""The extension of the Workflow Object that holds the step which cancels what the workflow has started."""
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -199,13 +202,21 @@ class Step:
     timeout: float | None = None
     depends_on: tuple[StepReference, ...] = ()
 
+    def sent(self) -> Iterator[Template]:
+        """The values that it sends, or gives to the workflow that it calls."""
+        yield from (parameter.value for parameter in self.parameters)
+        if self.body is not None:
+            yield from (replacement.value for replacement in self.body.replacements)
+            yield from (payload for payload in (self.body.payload,) if payload is not None)
+
 
 @dataclass(frozen=True, slots=True)
 class Workflow:
     """Workflow Object. `inputs` is its JSON Schema with local references inlined.
 
     depends_on: the ids of workflows that must have completed before it; home: empty, or of a workflow of another
-    description, what stands before the ids of that description's workflows: `$sourceDescriptions.<name>.`.
+    description, what stands before the ids of that description's workflows: `$sourceDescriptions.<name>.`; on_cancel:
+    the step that is run when a run is cancelled, which is none of `steps` and calls an operation.
     """
 
     id: str
@@ -217,6 +228,7 @@ class Workflow:
     where: Where
     depends_on: tuple[str, ...] = ()
     home: str = ""
+    on_cancel: Step | None = None
 
     def defaults(self) -> dict[str, Json]:
         """The values of inputs that a caller may leave out, as the schema says."""
@@ -279,6 +291,17 @@ class Description:
     homes: Mapping[str, Home] = field(default_factory=dict)
     awaited: frozenset[tuple[str, str]] = frozenset()
     refused: Mapping[str, Workflow] = field(default_factory=dict)
+
+    def reached(self, workflow: Workflow) -> list[Workflow]:
+        """A workflow and every one that it can lead to, once each."""
+        found = {workflow.id: workflow}
+        pending = [workflow]
+        while pending:
+            for name in pending.pop().calls():
+                if name not in found:
+                    found[name] = self.workflows[name]
+                    pending.append(found[name])
+        return list(found.values())
 
     def home(self, workflow: Workflow) -> Home:
         """What a workflow sees of its document."""

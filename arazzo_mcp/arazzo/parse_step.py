@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Final
 
 from arazzo_mcp.arazzo.context import Context
 from arazzo_mcp.arazzo.fields import check_fields
-from arazzo_mcp.arazzo.model import OperationId, OperationPath, Step, StepCall, Workflow, WorkflowId
+from arazzo_mcp.arazzo.model import ON_CANCEL, OperationId, OperationPath, Step, StepCall, Workflow, WorkflowId
 from arazzo_mcp.arazzo.order import ordered, step_references
 from arazzo_mcp.arazzo.parse_action import step_actions
 from arazzo_mcp.arazzo.parse_criterion import criteria
 from arazzo_mcp.arazzo.parse_request import request_body, step_parameters
 from arazzo_mcp.arazzo.reader import Path
 from arazzo_mcp.arazzo.scope import Json
+from arazzo_mcp.arazzo.template import expressions_of
+
+_NOT_ON_CANCEL: Final = ("onSuccess", "onFailure", "dependsOn")
+_OF_STEPS: Final = ("inputs", "steps", "workflows", "sourceDescriptions", "components", "self")
+"""What a request can be made of that follows no other one."""
 
 
 def workflow(context: Context, name: str) -> Workflow:
@@ -32,6 +40,7 @@ def workflow(context: Context, name: str) -> Workflow:
         context.outputs(node.get("outputs"), (*path, "outputs")),
         reader.where(path),
         tuple(dict.fromkeys(needs.name for needs in needed if needs)),
+        on_cancel=_on_cancel(context),
     )
 
 
@@ -77,6 +86,47 @@ def _step(context: Context, step_id: str, node: dict[str, Json], path: Path, cal
         _timeout(context, node, path),
         step_references(context, node, path),
     )
+
+
+def _on_cancel(context: Context) -> Step | None:
+    """`x-on-cancel`: one Step Object that is run in the scope of a run when that is cancelled, and leads nowhere."""
+    path = (*context.path, ON_CANCEL)
+    for name in (name for name in context.node if name != ON_CANCEL and _like(name) == _like(ON_CANCEL)):
+        message = f"{name!r} means nothing; the step that cancels is {ON_CANCEL!r}."
+        context.reader.error((*context.path, name), "unknown-field", message, f"Did you mean {ON_CANCEL!r}?")
+    if ON_CANCEL not in context.node:
+        return None
+    node = context.node[ON_CANCEL]
+    if not isinstance(node, dict):
+        hint = "Write one step: an operationId, and its parameters."
+        context.reader.error(path, "on-cancel-step", f"{ON_CANCEL!r} must be one Step Object.", hint)
+        return None
+    step_id = context.reader.text(node, "stepId", path) or ON_CANCEL
+    if step_id in context.names.steps:
+        context.reader.error(path, "duplicate-step", f"stepId {step_id!r} is used twice.")
+    call = _call(context, node, path)
+    if isinstance(call, WorkflowId):
+        message = f"{ON_CANCEL!r} calls a workflow; it can only call an operation."
+        context.reader.error((*path, "workflowId"), "on-cancel-step", message, "Give it an operationId.")
+        return None
+    return _leading_nowhere(context, _step(context, step_id, node, path, call), node, path) if call else None
+
+
+def _like(name: str) -> str:
+    return re.sub(r"[-_]", "", str(name)).lower()
+
+
+def _leading_nowhere(context: Context, step: Step, node: dict[str, Json], path: Path) -> Step:
+    for name in (name for name in _NOT_ON_CANCEL if name in node):
+        message = f"{ON_CANCEL!r} has {name!r}, but it stands in no order and leads to nothing."
+        context.reader.error((*path, name), "on-cancel-step", message, "Take it out; its successCriteria decide.")
+    if "outputs" in node:
+        message = f"nothing sees the outputs of {ON_CANCEL!r}; the provider's own words are kept."
+        context.reader.warn((*path, "outputs"), "on-cancel-unused", message)
+    for text in dict.fromkeys(e.text for t in step.sent() for e in expressions_of(t) if e.root not in _OF_STEPS):
+        message = f"{text} has no value in {ON_CANCEL!r}: no other request comes before it."
+        context.reader.error(path, "on-cancel-step", message, "Use $inputs, and $steps.<stepId>.outputs.<name>.")
+    return replace(step, on_success=(), on_failure=(), outputs={}, depends_on=())
 
 
 def _timeout(context: Context, node: dict[str, Json], path: Path) -> float | None:

@@ -1,4 +1,5 @@
-"""What a workflow would send, without sending anything: each step's request, in the order of the document.
+"""What a workflow would send, without sending anything: each step's request, in the order of the document, and at its
+end that of `x-on-cancel`.
 
 Made with the real pieces: parameters and bodies are filled in, bound by the operation and joined by credentials as in a
 run; see `unknowns.py` for what cannot be known yet. Which steps run, and how often, is decided by answers: shown is
@@ -13,7 +14,7 @@ from typing import Final
 
 from arazzo_mcp.arazzo.call import arguments_of, body_of
 from arazzo_mcp.arazzo.command import CallOperation
-from arazzo_mcp.arazzo.model import Action, Step, Workflow, WorkflowId
+from arazzo_mcp.arazzo.model import ON_CANCEL, Action, Step, Workflow, WorkflowId
 from arazzo_mcp.arazzo.scope import ABSENT, Json, Scope
 from arazzo_mcp.arazzo.submit import with_key
 from arazzo_mcp.arazzo.template import Template, Unresolved, expressions_of, fill
@@ -51,7 +52,7 @@ class Planned:
 class PlannedStep:
     """A step: what it sends or which workflow it calls, or why it cannot; and what decides how it goes on.
 
-    name: the path of step ids through sub-workflows.
+    name: the path of step ids through sub-workflows; what only a cancel runs is marked as such.
     """
 
     name: str
@@ -106,6 +107,8 @@ class DryRun:
                 return
             self._step(workflow, step, scope, trail)
             produced[step.id].update(self._known_outputs(step, scope))
+        if workflow.on_cancel is not None:
+            self._step(workflow, workflow.on_cancel, scope, trail)
 
     def _sources(self) -> dict[str, dict[str, Json]]:
         sources = self.linked.program.description.sources
@@ -147,7 +150,8 @@ class DryRun:
                 inputs = {name: value for name, value in given if value is not ABSENT}
         except (Unresolved, BindError) as error:
             problem = str(error)
-        self.steps.append(_planned(workflow, step, f"{trail}{step.id}", request, problem))
+        shown = f"{step.id} ({ON_CANCEL})" if step is workflow.on_cancel and step.id != ON_CANCEL else step.id
+        self.steps.append(_planned(workflow, step, f"{trail}{shown}", request, problem))
         if called is not None and not problem:
             self._through(called, inputs, f"{trail}{step.id}/")
 

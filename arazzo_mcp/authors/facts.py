@@ -15,13 +15,14 @@ from arazzo_mcp.arazzo.model import Goto, Step, StepId, Workflow
 from arazzo_mcp.arazzo.scope import Json
 from arazzo_mcp.credentials import Credentials, Needed
 from arazzo_mcp.library import Linked
-from arazzo_mcp.openapi.cancel import cancel_line
+from arazzo_mcp.openapi.cancel import cancel_line, cancelling
 from arazzo_mcp.openapi.model import Operation
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """cancel: in one sentence; hosts: base URLs; paced, submits: lines that begin with the step."""
+    """cancel: in one sentence; hosts: base URLs; paced, submits: lines that begin with the step; cancel_by,
+    cancel_operation: what cancels the remote job, as in `Cancelling`."""
 
     file: str
     workflow: str
@@ -31,6 +32,8 @@ class Facts:
     credentials: tuple[Needed, ...]
     paced: tuple[str, ...]
     submits: tuple[str, ...]
+    cancel_by: str
+    cancel_operation: str | None
 
     def as_dict(self) -> dict[str, Json]:
         """As plain JSON data."""
@@ -45,6 +48,8 @@ class Facts:
 def facts(linked: Linked, workflow: Workflow, credentials: Credentials) -> Facts:
     """What a workflow will do, with every workflow that it calls or goes to."""
     calls = list(_calls(linked, workflow))
+    own_cancels = [flow.on_cancel for flow in linked.program.description.reached(workflow)]
+    known = cancelling(linked.program, workflow)
     needed = (need for step, _, operation in calls for need in credentials.needed(operation, _headers(step)))
     return Facts(
         linked.file,
@@ -53,27 +58,23 @@ def facts(linked: Linked, workflow: Workflow, credentials: Credentials) -> Facts
         len(workflow.steps),
         tuple(dict.fromkeys(o.base_url or f"{o.source}: no absolute server URL" for _, _, o in calls)),
         tuple({(n.source, n.scheme.name): n for n in needed}.values()),
-        tuple(line for flow in _reached(linked, workflow) for line in _paced(flow, linked.program.pace)),
-        tuple(_submit(step, target, o) for step, target, o in calls if o.method not in REPEATABLE),
+        tuple(
+            line for flow in linked.program.description.reached(workflow) for line in _paced(flow, linked.program.pace)
+        ),
+        tuple(
+            _submit(step, target, o)
+            for step, target, o in calls
+            if o.method not in REPEATABLE and step not in own_cancels
+        ),
+        known.by,
+        known.operation,
     )
 
 
-def _reached(linked: Linked, workflow: Workflow) -> list[Workflow]:
-    """A workflow and every one that it can lead to, once each."""
-    flows = linked.program.description.workflows
-    found = {workflow.id: workflow}
-    pending = [workflow]
-    while pending:
-        for name in pending.pop().calls():
-            if name not in found:
-                found[name] = flows[name]
-                pending.append(flows[name])
-    return list(found.values())
-
-
 def _calls(linked: Linked, workflow: Workflow) -> Iterator[tuple[Step, Target, Operation]]:
-    for flow in _reached(linked, workflow):
-        for step in flow.steps:
+    """Every call, that of `x-on-cancel` among them."""
+    for flow in linked.program.description.reached(workflow):
+        for step in (*flow.steps, *filter(None, (flow.on_cancel,))):
             target = linked.program.targets.get((flow.id, step.id))
             if target is not None:
                 yield step, target, linked.operation(target)

@@ -49,6 +49,15 @@ class _Chart:
         yield from (f'  {node}[["{_label(f"workflow {name}")}"]]' for name, node in self.others.items())
         yield f"  {self.prefix}start --> {self._step(0)}"
         yield from edges
+        yield from self._when_cancelled()
+
+    def _when_cancelled(self) -> Iterator[str]:
+        """`x-on-cancel` stands in no order: whichever step a run is at, a cancel leads there."""
+        step = self.workflow.on_cancel
+        if step is not None:
+            target = self.program.targets.get((self.workflow.id, step.id))
+            yield f'  {self.prefix}cancel["{_label(step.id, target.operation if target else "")}"]'
+            yield f'  {self.prefix}start -. "when cancelled" .-> {self.prefix}cancel'
 
     def _beginning(self) -> Iterator[str]:
         yield f"start {self.workflow.id}"

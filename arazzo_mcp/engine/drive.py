@@ -18,6 +18,7 @@ import anyio
 import anyio.lowlevel
 
 from arazzo_mcp.arazzo.command import (
+    SAFE,
     CallOperation,
     CancelRequested,
     Command,
@@ -62,7 +63,7 @@ class Live:
         await self._changed.wait()
 
     def request_cancel(self) -> None:
-        """Interrupts a wait or a repeatable call; any other call is awaited first, as its answer names the job."""
+        """Interrupts a wait or a call that changes nothing; any other is awaited first: its answer names the job."""
         if self._cancelling:
             return
         self._cancel = True
@@ -116,8 +117,9 @@ async def drive(live: Live, program: Program, store: Store, perform: Perform) ->
         ValueError: where it is cannot be written as JSON.
     """
     state, command = live.run.state, live.run.command
+    again = True  # what is asked for first may have been sent by a process that has died
     while not isinstance(command, Done):
-        if _must_not_be_lost(state, command):
+        if not state.cancel and _changes_something(command):
             # a process that is ending starts nothing that it might not see the end of
             await anyio.lowlevel.checkpoint()
         answered = live.run.state.cancel and not state.cancel
@@ -127,7 +129,8 @@ async def drive(live: Live, program: Program, store: Store, perform: Perform) ->
         live.publish(replace(run, cancel=live.run.cancel))  # asked for while this was recorded
         if answered:
             live.cancel_answered()
-        event = await _happen(live, state, command, perform)
+        event = await _happen(live, state, command, perform, again=again)
+        again = False
         state, command = _doubt(state, command, event) or advance(program, state, event)
     run = replace(live.run, state=state, command=command, updated=time.time(), due=None, outcome=command.outcome)
     await _save(store, run, durable=True)
@@ -171,13 +174,13 @@ def _about_to(run: Run, state: State, command: Command) -> Run:
 
 
 def _is_recorded(run: Run, state: State, command: Command) -> bool:
-    """A call that may be repeated and comes straight from a wait: recovery from that wait leads to it by itself."""
+    """A call that changes nothing and comes straight from a wait: recovery from that wait leads to it by itself."""
     return (
         isinstance(command, CallOperation)
         and isinstance(run.command, Wait)
         and run.due is not None
         and state == run.state
-        and not is_submit(state, command)
+        and not _changes_something(command)
     )
 
 
@@ -185,12 +188,18 @@ def _must_not_be_lost(state: State, command: Command) -> bool:
     return isinstance(command, CallOperation) and is_submit(state, command)
 
 
-async def _happen(live: Live, state: State, command: Command, perform: Perform) -> Event:
-    """Let a command happen, unless a cancel comes first. While the answer to a submit is lost it comes later: the
-    submit is asked again before, as its answer names the job that is to be cancelled."""
-    if not state.cancel and not state.lost and live.take_cancel():
+def _changes_something(command: Command) -> bool:
+    return isinstance(command, CallOperation) and command.target.method not in SAFE
+
+
+async def _happen(live: Live, state: State, command: Command, perform: Perform, *, again: bool) -> Event:
+    """Let a command happen, unless a cancel comes first. again: it may have happened already, so that a job may exist
+    which can only be cancelled when its answer is known: then, as while the answer to a submit is lost, the cancel
+    comes later."""
+    later = state.lost or (again and _changes_something(command))
+    if not state.cancel and not later and live.take_cancel():
         return CancelRequested()
-    if isinstance(command, CallOperation) and (state.cancel or is_submit(state, command)):
+    if isinstance(command, CallOperation) and (state.cancel or _changes_something(command)):
         return Exchanged(await _awaited_call(live, state, command, perform))
     if state.lost:
         return await _interrupted_by_cancel(live, command, perform)

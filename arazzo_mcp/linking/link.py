@@ -70,7 +70,9 @@ class _Linker:
 
     def workflow(self, workflow: Workflow) -> Workflow:
         """A workflow with its steps as they are meant."""
-        return replace(workflow, steps=tuple(self._step(workflow, step) for step in workflow.steps))
+        steps = tuple(self._step(workflow, step) for step in workflow.steps)
+        on_cancel = self._step(workflow, workflow.on_cancel) if workflow.on_cancel else None
+        return replace(workflow, steps=steps, on_cancel=on_cancel)
 
     def _step(self, workflow: Workflow, step: Step) -> Step:
         resolved = resolve(step, self.apis)

@@ -15,7 +15,6 @@ from typing import Final
 
 from arazzo_mcp.arazzo.model import Description, Source
 from arazzo_mcp.arazzo.parse import parse
-from arazzo_mcp.arazzo.scope import Json
 from arazzo_mcp.errors import DocumentError
 from arazzo_mcp.findings import Finding
 from arazzo_mcp.reading.documents import Text, parse_with_lines, read_text
@@ -47,25 +46,35 @@ class Reading:
         """The names of all sources, its own and those of the descriptions that it uses."""
         return frozenset(self.description.sources).union(*(other.source_names() for other in self.others.values()))
 
+    def workflow_names(self) -> frozenset[str]:
+        """The ids of its own workflows, those that cannot be served among them."""
+        return frozenset((*self.description.workflows, *self.description.refused))
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The text of everything that a description was linked from, so that a run never changes under its feet."""
+    """The text of everything that a description was linked from, and the settings that are about it, so that a run
+    never changes under its feet."""
 
     document: Text
     sources: Mapping[str, Text]
     servers: Mapping[str, str]
     server_variables: Mapping[str, str] = field(default_factory=dict)
     idempotency: Mapping[str, str] = field(default_factory=dict)
+    cancel: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
         """What names it: SHA-256 over the names and the SHA-256 of all that is in it."""
         texts = {"": self.document, **self.sources}
         parts = [[name, text.file, text.digest] for name, text in sorted(texts.items())]
-        settings: list[Json] = [sorted(self.servers.items()), sorted(self.server_variables.items())]
-        settings += [["idempotency", sorted(self.idempotency.items())]] if self.idempotency else []
-        return sha256(json.dumps([parts, settings]).encode()).hexdigest()
+        settings = [sorted(self.servers.items()), sorted(self.server_variables.items())]
+        return sha256(json.dumps([parts, settings, *self._rare().items()]).encode()).hexdigest()
+
+    def _rare(self) -> dict[str, dict[str, str]]:
+        """Settings that leave no trace where they are not used: what was pinned before they came keeps its digest."""
+        rare = {"idempotency": self.idempotency, "cancel": self.cancel}
+        return {name: dict(sorted(values.items())) for name, values in rare.items() if values}
 
     def to_json(self) -> str:
         """One JSON text with everything in it."""
@@ -75,7 +84,7 @@ class Snapshot:
                 "sources": {name: [text.file, text.text] for name, text in sorted(self.sources.items())},
                 "servers": dict(sorted(self.servers.items())),
                 "variables": dict(sorted(self.server_variables.items())),
-                "idempotency": dict(sorted(self.idempotency.items())),
+                **self._rare(),
             },
             ensure_ascii=False,
         )
@@ -85,8 +94,8 @@ class Snapshot:
         """The inverse of `to_json`."""
         data = json.loads(text)
         sources = {name: Text(*pair) for name, pair in data["sources"].items()}
-        variables, idempotency = data.get("variables", {}), data.get("idempotency", {})
-        return cls(Text(*data["document"]), sources, data["servers"], variables, idempotency)
+        rare = (data.get(name, {}) for name in ("variables", "idempotency", "cancel"))
+        return cls(Text(*data["document"]), sources, data["servers"], *rare)
 
     def reading(self) -> Reading:
         """The documents, read again.

@@ -16,7 +16,7 @@ def mentions(workflow: Workflow) -> str:
 def _texts(workflow: Workflow) -> Iterator[str]:
     for template in workflow.outputs.values():
         yield from _of_template(template)
-    for step in workflow.steps:
+    for step in (*workflow.steps, *filter(None, (workflow.on_cancel,))):
         yield from _of_step(step)
 
 

@@ -101,7 +101,7 @@ class ToolSchemas:
     ) -> dict[str, list[Feed]]:
         """Where each input goes; nothing is needed by a step that a run may pass by."""
         feeds: dict[str, list[Feed]] = {}
-        for step in workflow.steps:
+        for step in (*workflow.steps, *filter(None, (workflow.on_cancel,))):
             for feed in self._of_step(workflow, step):
                 known = _as_declared(feed, declared)
                 certain = replace(known, needed=known.needed and StepId(step.id) in always)

@@ -98,7 +98,7 @@ def _next_of_working(run: Run) -> str:
 _LIVES_ON: Final = "the run is stopped here, but its job may still run and be billed at the provider."
 _CANCELLED: Final = {
     "failed": f"The provider did not take the cancel (see upstream): {_LIVES_ON}",
-    "unsupported": f"The API has no way to cancel that is known: {_LIVES_ON}",
+    "unsupported": f"No way to cancel the job is known, or it is turned off in the settings: {_LIVES_ON}",
     "cancel_requested": "The provider was asked to stop the job and has accepted that.",
     "nothing_started": "Nothing was started at the provider.",
 }

@@ -9,6 +9,14 @@ from arazzo_mcp.authors.rules.rule import EMPTY, NOT_SERVED, Rule
 _SERVED: Final = "The workflow is served as it is."
 
 OF_LINKING: Final[dict[str, Rule]] = {
+    "cancel-setting": Rule(
+        "A setting on cancelling that does not fit a workflow",
+        "arazzo-mcp, setting `cancel`",
+        "The operation that the settings name for a source has all its path parameters from one step of a workflow, "
+        "one of them from what another step has started.",
+        "run_cancel stops the runs of this workflow here, and sends nothing.",
+        "Name an operation whose path parameters have the names that the steps use, or write `x-on-cancel`.",
+    ),
     "placeholder-server": Rule(
         "A server variable that only stands for a value",
         "OpenAPI 3.1.1, Server Variable Object",

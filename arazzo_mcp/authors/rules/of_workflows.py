@@ -58,6 +58,25 @@ OF_WORKFLOWS: Final[dict[str, Rule]] = {
         "Give each step its own stepId.",
         fields=("stepId",),
     ),
+    "on-cancel-step": Rule(
+        "An x-on-cancel that cannot be run",
+        "an extension of arazzo-mcp to the Workflow Object",
+        "`x-on-cancel` is one Step Object. It calls an operation, uses `$inputs` and `$steps.<stepId>.outputs.<name>`, "
+        "and leads nowhere: it has no `onSuccess`, `onFailure` or `dependsOn`.",
+        NOT_SERVED,
+        "Keep its operation, parameters, requestBody, successCriteria and timeout; take out what the message names.",
+        "x-on-cancel:\n  workflowId: stop",
+        "x-on-cancel:\n  operationId: cancelJob\n  parameters:\n"
+        "  - {name: id, in: path, value: $steps.submit.outputs.id}",
+    ),
+    "on-cancel-unused": Rule(
+        "Outputs of x-on-cancel",
+        "an extension of arazzo-mcp to the Workflow Object",
+        "`x-on-cancel` is run when the run ends, so that nothing comes after it.",
+        "The outputs are not made. What the provider answers stands in `upstream` of the run.",
+        "Take them out.",
+        fields=("outputs",),
+    ),
     "step-call": Rule(
         "A step that calls nothing, or two things",
         f"{_ARAZZO}, Step Object",
