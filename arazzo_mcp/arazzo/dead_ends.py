@@ -10,21 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from arazzo_mcp.arazzo.condition import operands
 from arazzo_mcp.arazzo.expression import Expression
 from arazzo_mcp.arazzo.model import (
     Action,
-    Criterion,
-    End,
     Goto,
-    Parameter,
     Retry,
-    SimpleCriterion,
     Step,
     StepId,
     Workflow,
 )
-from arazzo_mcp.arazzo.template import Template, expressions_of
+from arazzo_mcp.arazzo.template import expressions_of
+from arazzo_mcp.arazzo.uses import judged, sent
 from arazzo_mcp.findings import Finding
 
 Graph = Mapping[str, frozenset[str]]
@@ -119,36 +115,13 @@ def _forward_references(workflow: Workflow, graph: Graph) -> Iterator[Finding]:
 
 def _referenced(step: Step) -> Iterator[str]:
     """The steps whose outputs a step uses; its own where it sends them."""
-    yield from _steps_of(expression for template in _sent(step) for expression in expressions_of(template))
-    later = (*_criteria_expressions(step), *(e for value in step.outputs.values() for e in expressions_of(value)))
+    yield from _steps_of(expression for template in sent(step) for expression in expressions_of(template))
+    later = (*judged(step), *(e for value in step.outputs.values() for e in expressions_of(value)))
     yield from (name for name in _steps_of(later) if name != step.id)
 
 
 def _steps_of(expressions: Iterable[Expression]) -> Iterator[str]:
     yield from (expression.names[0] for expression in expressions if expression.root == "steps" and expression.names)
-
-
-def _sent(step: Step) -> Iterator[Template]:
-    yield from (parameter.value for parameter in step.parameters)
-    if step.body is not None:
-        yield from (replacement.value for replacement in step.body.replacements)
-        yield from (payload for payload in (step.body.payload,) if payload is not None)
-
-
-def _criteria_expressions(step: Step) -> Iterator[Expression]:
-    actions = (*step.on_success, *step.on_failure)
-    for criterion in (*step.success_criteria, *(one for action in actions for one in action.criteria)):
-        yield from _expressions(criterion)
-    for action in actions:
-        given: tuple[Parameter, ...] = () if isinstance(action, End) else action.parameters
-        yield from (expression for parameter in given for expression in expressions_of(parameter.value))
-
-
-def _expressions(criterion: Criterion) -> Iterator[Expression]:
-    if isinstance(criterion, SimpleCriterion):
-        yield from operands(criterion.condition)
-    else:
-        yield criterion.context
 
 
 def _unpaced_loop(workflow: Workflow, graph: Graph) -> Iterator[Finding]:

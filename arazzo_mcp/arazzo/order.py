@@ -8,14 +8,15 @@ reference) dependencies". Without any `dependsOn` the order of the document stan
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from arazzo_mcp.arazzo.context import Context
 from arazzo_mcp.arazzo.model import Step, StepReference
 from arazzo_mcp.arazzo.reader import Path
 from arazzo_mcp.arazzo.scope import Json
-from arazzo_mcp.arazzo.template import Template, expressions_of
+from arazzo_mcp.arazzo.template import expressions_of
+from arazzo_mcp.arazzo.uses import sent
 from arazzo_mcp.findings import did_you_mean
 
 _OF_WORKFLOW: Final = re.compile(
@@ -74,11 +75,4 @@ def _awaited(step: Step) -> set[str]:
 
 def _used(step: Step) -> set[str]:
     """The steps whose outputs a step sends; its own are those of an earlier lap."""
-    return {e.names[0] for template in _sent(step) for e in expressions_of(template) if e.root == "steps"}
-
-
-def _sent(step: Step) -> Iterator[Template]:
-    yield from (parameter.value for parameter in step.parameters)
-    if step.body is not None:
-        yield from (replacement.value for replacement in step.body.replacements)
-        yield from (payload for payload in (step.body.payload,) if payload is not None)
+    return {e.names[0] for template in sent(step) for e in expressions_of(template) if e.root == "steps"}
