@@ -62,8 +62,8 @@ FILES = sorted((Path(__file__).parent / "language").glob("*.yaml"))
 CALLS = ("operationId", "operationPath", "workflowId", "channelPath")
 OF_DOCUMENT = ("components", "$self", "sourceDescriptions", "workflows", "arazzo", "info", "x-document")
 KNOWN = {
-    "name", "section", "document", "others", "inputs", "given", "resumed", "replies", "get", "cancels", "asked", "outcome",
-    "outputs", "error", "remote", "findings",
+    "name", "section", "document", "others", "inputs", "given", "resumed", "replies", "get", "cancels", "asked",
+    "outcome", "outputs", "error", "remote", "findings",
 }  # fmt: skip
 MOST_COMMANDS = 200
 

@@ -67,6 +67,8 @@ def attach_problems(program: Program, frame: Frame, given: Mapping[str, Json], *
     """
     workflow = program.description.workflows[frame.workflow]
     wrong = list(_unfit(workflow, given))
+    if not given and not resumed:
+        wrong.append(f"outputs: give those of at least one step; to run all of {workflow.id} call its tool")
     if wrong:
         return wrong
     rest = _Rest(program, frame, given)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -57,8 +57,10 @@ class Entry:
     validator: Validator
     aliases: Mapping[str, str]
 
-    def inputs(self, arguments: Mapping[str, Json]) -> dict[str, Json]:
+    def inputs(self, arguments: Mapping[str, Json], required: Sequence[str] | None = None) -> dict[str, Json]:
         """Arguments as inputs of the workflow. An input that has an alias is known by its own name too.
+
+        required: the inputs that must be there, where these are not those of the schema.
 
         Raises:
             InvalidInputs: they do not fit; says which field and what was expected.
@@ -66,7 +68,8 @@ class Entry:
         takes = self.offer.takes
         own = {alias: name for name, alias in self.aliases.items()}
         inputs = coerced({own.get(name, name): value for name, value in arguments.items()}, takes.schema)
-        if wrong := problems(inputs, self.validator, takes.inputs, self.aliases):
+        validator = self.validator if required is None else _validator(takes, required)
+        if wrong := problems(inputs, validator, takes.inputs, self.aliases):
             raise InvalidInputs(wrong)
         return inputs
 
@@ -127,8 +130,11 @@ def _mark(text: str) -> str:
 def _entry(name: str, offer: Offer) -> Entry:
     takes = offer.takes
     aliases = aliases_of(takes.properties)
-    checked = {"additionalProperties": False, **takes.schema, "required": takes.required}
-    return Entry(name, offer, tool_schema(takes.schema, aliases), InputsValidator(checked), aliases)
+    return Entry(name, offer, tool_schema(takes.schema, aliases), _validator(takes, takes.required), aliases)
+
+
+def _validator(takes: ToolInputs, required: Sequence[str]) -> Validator:
+    return InputsValidator({"additionalProperties": False, **takes.schema, "required": list(required)})
 
 
 def describe(offer: Offer) -> str:

@@ -7,7 +7,7 @@ import time
 from typing import Any, Final
 
 from arazzo_mcp.arazzo.scope import Json
-from arazzo_mcp.engine.run import Run, RunStatus
+from arazzo_mcp.engine.run import Run, RunStatus, attach_call
 
 MOST_BYTES: Final = 400_000
 """Clients lose messages of more than 1 MiB, and a result stands in its message twice."""
@@ -70,8 +70,14 @@ def _next(run: Run) -> str | None:
     if run.status is RunStatus.FAILED:
         return "Nothing was started at the provider: correct the cause, then call again."
     if run.status is RunStatus.IN_DOUBT:
-        return "Do not call the workflow again before you know at the provider whether the job exists."
+        return _next_in_doubt(run)
     return _CANCELLED.get(run.state.remote or "") if run.status is RunStatus.CANCELLED else None
+
+
+def _next_in_doubt(run: Run) -> str:
+    attach = ((run.outcome and run.outcome.error) or {}).get("attach")
+    how = f" If it does: {attach_call(attach)} goes on with it." if attach else ""
+    return f"Do not call the workflow again before you know at the provider whether the job exists.{how}"
 
 
 def _next_of_working(run: Run) -> str:
