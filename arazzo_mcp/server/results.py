@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-
 from collections.abc import Mapping
 from typing import Final
 
@@ -12,7 +11,6 @@ import mcp.types as t
 from arazzo_mcp.arazzo.scope import Json
 from arazzo_mcp.engine.run import Run, RunStatus
 from arazzo_mcp.server.envelope import envelope
-
 
 _NOTHING: Final[Mapping[str, Json]] = {}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, Literal
 
 from arazzo_mcp.arazzo.scope import Json
@@ -63,7 +63,7 @@ async def wait_for_several(
     return list(runs.values()), time.monotonic() - started
 
 
-def _is_over(runs: Sequence[Run], until: Until) -> bool:
+def _is_over(runs: Iterable[Run], until: Until) -> bool:
     ended = [run.ended for run in runs]
     return any(ended) if until == "any" else all(ended)
 
