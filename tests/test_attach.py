@@ -1,5 +1,5 @@
-"""Going on with what was started elsewhere: attaching to jobs that the vendors' own clients have submitted and to runs in
-doubt, and waiting for many runs at once."""
+"""Going on with what was started elsewhere: attaching to jobs that the vendors' own clients have submitted and to runs
+in doubt, and waiting for many runs at once."""
 
 from __future__ import annotations
 
@@ -59,9 +59,9 @@ class Face:
         assert result.structured_content is None
         return str(result.content[0].text)  # type: ignore[union-attr]
 
-    async def started(self, seconds: float, **more: Any) -> str:
+    async def started(self, seconds: float) -> str:
         """The id of a run on fal whose job takes so long."""
-        job = {"prompt": "p", "_demo": {"queue_seconds": 0, "run_seconds": seconds, **more}}
+        job = {"prompt": "p", "_demo": {"queue_seconds": 0, "run_seconds": seconds}}
         run = await self(FAL, {"model": "fal-ai/flux/dev", "app": "fal-ai/flux", "input": job})
         return str(run["run_id"])
 
@@ -89,17 +89,20 @@ async def served(providers: ServedProviders, tmp_path: Path) -> AsyncIterator[Fa
 
 def by_fal_client(providers: ServedProviders, job: dict[str, Any]) -> str:
     client = fal_client.SyncClient(key="k")
-    return str(client.submit("fal-ai/flux/schnell", job).request_id)
+    with client._client:
+        return str(client.submit("fal-ai/flux/schnell", job).request_id)
 
 
 def by_replicate(providers: ServedProviders, job: dict[str, Any]) -> str:
     client = Replicate("k", base_url=f"{providers.base_url}/replicate")
-    return str(client.predictions.create(version="acme/dog:abc", input=job).id)
+    with client._client:
+        return str(client.predictions.create(version="acme/dog:abc", input=job).id)
 
 
 def by_wmill(providers: ServedProviders, job: dict[str, Any]) -> str:
     client = wmill.Windmill(base_url=f"{providers.base_url}/windmill", token="k", workspace="demo")  # type: ignore[no-untyped-call]
-    return str(client.run_script_by_path_async("u/demo/hello", job))
+    with client.client:
+        return str(client.run_script_by_path_async("u/demo/hello", job))
 
 
 Submit = Callable[[ServedProviders, dict[str, Any]], str]
@@ -281,7 +284,7 @@ async def test_only_the_inputs_of_what_is_left_are_required(served: Face) -> Non
 
 
 async def test_waiting_for_any_and_for_all_of_many(served: Face, providers: ServedProviders) -> None:
-    ids = [await served.started(0 if n == 7 else 600, polls=None) for n in range(20)]
+    ids = [await served.started(1 if n == 19 else 600) for n in range(20)]
     heard: list[tuple[float, str | None]] = []
 
     async def progress(value: float, _total: float | None, message: str | None) -> None:
@@ -291,11 +294,11 @@ async def test_waiting_for_any_and_for_all_of_many(served: Face, providers: Serv
         first = await served(
             "run_wait", {"run_ids": [*ids, "run_x"], "until": "any", "wait_seconds": 30}, progress_callback=progress
         )
-    assert first["done"] == [ids[7]]
-    assert first["working"] == [one for one in ids if one != ids[7]]
+    assert first["done"] == [ids[19]]
+    assert first["working"] == [one for one in ids if one != ids[19]]
     assert first["unknown"] == ["run_x"]
     assert [one["run_id"] for one in first["runs"]] == ids
-    assert first["runs"][7]["outputs"]["result"]
+    assert first["runs"][19]["outputs"]["result"]
     assert "wait" in first["runs"][0]["now"]
     for one in first["working"]:
         await served("run_cancel", {"run_id": one})
