@@ -20,6 +20,10 @@ from replicate.client import Client as Replicate
 from starlette.responses import JSONResponse
 
 from arazzo_mcp.app import catalog, load, open_engine
+from arazzo_mcp.arazzo.attach import attach_problems, beginning, inputs_needed, of_present, wanted_outputs
+from arazzo_mcp.arazzo.command import CallOperation, Resumed, Started
+from arazzo_mcp.arazzo.interpreter import advance
+from arazzo_mcp.arazzo.state import State
 from arazzo_mcp.cli import Status
 from arazzo_mcp.demo.providers import ServedProviders
 from arazzo_mcp.engine.local import LocalEngine
@@ -27,6 +31,7 @@ from arazzo_mcp.engine.run import RunStatus
 from arazzo_mcp.server.tools import build_server
 from arazzo_mcp.settings import Settings
 from tests.conftest import ROOT, WORKFLOWS, Scripted, command, http_server
+from tests.test_language import _parsed, _program
 
 pytestmark = pytest.mark.anyio
 
@@ -278,6 +283,147 @@ async def test_only_the_inputs_of_what_is_left_are_required(served: Face) -> Non
     assert envelope["status"] == "failed"
     assert envelope["error"]["http_status"] == 404
     assert "run_cancel" in envelope["next"]
+
+
+# --- what the language says of it
+
+
+LINES: list[tuple[str, dict[str, Any], dict[str, Any], list[str]]] = [
+    (
+        "all steps",
+        {"steps": ["first", "second"]},
+        {"first": {}, "second": {}},
+        ["every step is given"],
+    ),
+    (
+        "a submit before the given one, which nothing needs any more",
+        {
+            "steps": [
+                {"stepId": "first", "outputs": {"id": "$response.body"}},
+                {"stepId": "second", "requestBody": {"payload": "$steps.first.outputs.id"}, "outputs": {"id": "$url"}},
+                {"stepId": "poll", "requestBody": {"payload": "$steps.second.outputs.id"}},
+            ]
+        },
+        {"second": {"id": "7"}},
+        ["outputs.first is required: step 'first' may start a second job"],
+    ),
+    (
+        "one before it whose outputs are needed is performed",
+        {
+            "steps": [
+                {"stepId": "login", "outputs": {"token": "$response.body"}},
+                {"stepId": "submit", "outputs": {"id": "$response.body"}},
+                {
+                    "stepId": "poll",
+                    "parameters": [{"name": "t", "in": "query", "value": "$steps.login.outputs.token"}],
+                    "requestBody": {"payload": {"a": ["$steps.submit.outputs.id"]}},
+                },
+            ]
+        },
+        {"submit": {"id": "7"}},
+        [],
+    ),
+    (
+        "an output that a criterion, a query or an action looks at",
+        {
+            "steps": [
+                {"stepId": "submit", "outputs": {"a": "$url", "b": "$url", "c": "$url", "d": "$url"}},
+                {
+                    "stepId": "poll",
+                    "successCriteria": [
+                        {"condition": "$steps.submit.outputs.a == 1"},
+                        {
+                            "context": "$response.body",
+                            "type": "jsonpath",
+                            "condition": "$[?(@.id == '{$steps.submit.outputs.b}')]",
+                        },
+                    ],
+                    "outputs": {"mine": "$steps.submit.outputs.c"},
+                },
+            ]
+        },
+        {"submit": {"a": None}},
+        ["submit.c is required", "submit.b is required", "submit.a is required"],
+    ),
+    (
+        "the outputs of a step that calls a workflow are that one's",
+        {
+            "workflows": [
+                {"workflowId": "start", "steps": [{"stepId": "s", "outputs": {"id": "$url"}}],
+                 "outputs": {"id": "$steps.s.outputs.id"}},
+            ],
+            "steps": [
+                {"stepId": "begin", "workflowId": "start"},
+                {"stepId": "poll", "requestBody": {"payload": "$steps.begin.outputs.id"}},
+            ],
+        },
+        {"begin": {"it": "7"}},
+        ["outputs.begin.it is no output of step 'begin'. It has: id", "outputs.begin.id is required"],
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("document", "given", "says"), [pytest.param(*rest, id=name) for name, *rest in LINES])
+async def test_what_is_wrong_with_outputs(document: dict[str, Any], given: dict[str, Any], says: list[str]) -> None:
+    description, _ = _parsed(document)
+    program = _program(description, ["poll"], [])
+    found = attach_problems(program, beginning(description.workflows["main"]), given, resumed=False)
+    assert len(found) == len(says), found
+    assert all(part in line for part, line in zip(says, found, strict=True)), found
+
+
+NEEDED = [
+    ({"steps": ["submit", "poll"]}, []),
+    ({"steps": ["submit", {"stepId": "poll", "requestBody": {"payload": {"x": "$inputs.a.part"}}}]}, ["a"]),
+    ({"steps": ["submit", {"stepId": "poll", "requestBody": {"payload": "$inputs"}}]}, ["a", "b", "c"]),
+    ({"steps": ["submit", {"stepId": "poll", "requestBody": {"payload": "$inputs#/b"}}]}, ["b"]),
+    ({"steps": ["submit", "poll"], "outputs": {"o": "so {$inputs.c} be it"}}, ["c"]),
+    (
+        {
+            "steps": [
+                {"stepId": "submit", "requestBody": {"payload": "$inputs.a"}},
+                {"stepId": "poll", "onFailure": [{"name": "g", "type": "goto", "stepId": "submit"}]},
+            ]
+        },
+        ["a"],
+    ),
+    (
+        {
+            "workflows": [
+                {
+                    "workflowId": "login",
+                    "inputs": {"properties": {"b": {}}},
+                    "steps": [{"stepId": "l", "requestBody": {"payload": "$inputs.b"}}],
+                }
+            ],
+            "dependsOn": ["login"],
+            "steps": ["submit", "poll"],
+        },
+        ["b"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("document", "needed"), NEEDED)
+async def test_the_inputs_that_are_still_needed(document: dict[str, Any], needed: list[str]) -> None:
+    description, _ = _parsed({"inputs": {"properties": {name: {} for name in "abc"}}, **document})
+    program, start = _program(description, ["poll"], []), beginning(description.workflows["main"])
+    assert inputs_needed(program, start, {"submit": {}}, ("a", "b", "c")) == needed
+
+
+async def test_a_submit_in_doubt_within_a_workflow_that_a_step_calls() -> None:
+    inner = {"workflowId": "start", "steps": [{"stepId": "submit", "outputs": {"id": "$response.body"}}],
+             "outputs": {"id": "$steps.submit.outputs.id"}}  # fmt: skip
+    poll = {"stepId": "poll", "parameters": [{"name": "id", "in": "path", "value": "$steps.begin.outputs.id"}]}
+    description, _ = _parsed({"workflows": [inner], "steps": [{"stepId": "begin", "workflowId": "start"}, poll]})
+    program = _program(description, ["poll"], [])
+    state, _ = advance(program, State(), Started("main", {}))
+    assert wanted_outputs(program, state) == {"begin/submit": {"id": "<id>"}}
+    given = of_present(state, {"begin/submit": {"id": "7"}})
+    assert attach_problems(program, state.frame, given, resumed=True) == []
+    state, command = advance(program, state, Resumed(given))
+    assert isinstance(command, CallOperation)
+    assert [(argument.name, argument.value) for argument in command.arguments] == [("id", "7")]
 
 
 # --- many at once

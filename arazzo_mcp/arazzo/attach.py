@@ -72,8 +72,10 @@ def attach_problems(program: Program, frame: Frame, given: Mapping[str, Json], *
     if wrong:
         return wrong
     rest = _Rest(program, frame, given)
-    again = rest.steps[:1] if resumed and frame.step not in given else [] if resumed else rest.idle()
-    return [*rest.undeclared(), *rest.missing(), *rest.nothing_left(), *rest.sent_again(again)]
+    wrong = [*rest.undeclared(), *rest.missing()]
+    if resumed:
+        return [*wrong, *rest.sent_again(step for step in rest.steps if step.id == frame.step)]
+    return [*wrong, *rest.nothing_left(), *rest.sent_again(rest.idle())]
 
 
 def inputs_needed(program: Program, frame: Frame, given: Given, names: Iterable[str]) -> list[str]:
