@@ -88,7 +88,26 @@ def load(paths: Iterable[Path], settings: Settings) -> Library:
             raise UsageError(
                 " ".join(filter(None, (said, did_you_mean(name, library.source_names), f"Sources: {known}")))
             )
+    _check_variables(library, settings.server_variables)
     return library
+
+
+def _check_variables(library: Library, given: Mapping[str, str]) -> None:
+    """A server variable that no source has, or a value that it may not have, would be lost without a word."""
+    for key, value in given.items():
+        source, _, name = key.rpartition(".")
+        apis = (linked.sources[source] for linked in library.descriptions if source in linked.sources)
+        declared = [api.server_variables() for api in apis]
+        values = [one[name] for one in declared if name in one]
+        what = f"--server-variable {key}: "
+        if declared and not values:
+            known = sorted({known for one in declared for known in one})
+            hint = did_you_mean(name, known) or "Look at its servers."
+            raise UsageError(
+                f"{what}source {source!r} has no such server variable. {hint} Known: {', '.join(known) or 'none'}"
+            )
+        if values and not any(not allowed or value in allowed for allowed in values):
+            raise UsageError(f"{what}{value!r} is not one of {', '.join(values[0])}.")
 
 
 def catalog(library: Library) -> Catalog:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 from rich.console import Console
+from rich.text import Text
 
 from arazzo_mcp.arazzo.scope import Json
 from arazzo_mcp.engine.local import LocalEngine
@@ -28,10 +29,10 @@ async def follow(engine: LocalEngine, run: Run, err: Console) -> Run:
     """Wait for a run with a progress line on a terminal; the first Ctrl-C cancels it, the second leaves it."""
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(_cancel_on_interrupt, engine, run.id, err)
-        with err.status(run.line()) as status:
+        with err.status(Text(run.line())) as status:  # a provider's brackets are no markup
             while not run.ended:
-                run = await engine.wait(run.id, "", 1.0, run.fingerprint())
-                status.update(run.line())
+                run = await engine.wait(run.id, "", 1.0, run.news())
+                status.update(Text(run.line()))
         tasks.cancel_scope.cancel()
     return run
 
@@ -100,10 +101,10 @@ def tool_lines(tool: t.Tool) -> Iterator[str]:
 
 def run_lines(runs: Iterable[Run]) -> Iterator[str]:
     """Runs as lines of aligned columns; ids in full, to be copied."""
-    rows = [("run", "workflow", "status", "step", "started")]
+    rows = [("run", "workflow", "status", "step", "started", "the provider says")]
     for run in runs:
         started = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(run.created))
-        rows.append((run.id, run.workflow, str(run.status), run.state.step, started))
+        rows.append((run.id, run.workflow, str(run.status), run.state.step, started, run.says()))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -111,7 +112,7 @@ def run_lines(runs: Iterable[Run]) -> Iterator[str]:
 
 def run_details(run: Run) -> dict[str, Json]:
     """A run in full: the envelope with complete outputs, inputs left out, and where it stands."""
-    full = envelope(run, 0)
+    full = envelope(run, 0, most=None)
     if run.outcome and run.outcome.outputs:
         full["outputs"] = run.outcome.outputs
     moments = {name: _moment(getattr(run, name)) for name in ("created", "updated", "due") if getattr(run, name)}

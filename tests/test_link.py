@@ -552,3 +552,17 @@ def test_a_server_variable_on_the_command_line(opened: Opened, tmp_path: Path) -
     unknown = check("--server-variable", "apo.account=acme")
     assert unknown.returncode == 2
     assert "no document has a source of that name. Did you mean 'api'?" in unknown.stderr
+    misspelt = check("--server-variable", "api.acount=acme")
+    assert misspelt.returncode == 2
+    assert "source 'api' has no such server variable. Did you mean 'account'? Known: account" in misspelt.stderr
+
+
+def test_a_server_variable_has_one_of_its_values(opened: Opened, tmp_path: Path) -> None:
+    server = {"url": "https://{region}.test", "variables": {"region": {"enum": ["eu", "us"], "default": "eu"}}}
+    opened([flow("listPets")], {"api.yaml": {**API, "servers": [server]}})
+    line = command("check", tmp_path / "main.arazzo.yaml", "--server-variable", "api.region=")
+    refused = subprocess.run([*line[:-1], f"{line[-1]}mars"], capture_output=True, text=True, check=False, timeout=60)
+    assert refused.returncode == 2
+    assert "--server-variable api.region: 'mars' is not one of eu, us." in refused.stderr
+    taken = subprocess.run([*line[:-1], f"{line[-1]}us"], capture_output=True, text=True, check=False, timeout=60)
+    assert taken.returncode == 0, taken.stderr

@@ -294,7 +294,7 @@ async def test_a_long_run_is_handed_back_and_goes_on(connect: Connect, scripted:
         envelope = await busy(client)
         assert envelope["status"] == "working"
         assert envelope["run_id"] in envelope["next"]
-        assert envelope["upstream"] == {"state": "busy"}
+        assert envelope["upstream"] == {"status": "busy"}
         assert envelope["poll_after_seconds"] >= 1
         later = await called(client, "run_status", {"run_id": envelope["run_id"], "wait_seconds": 20})
     assert later["status"] == "completed"
@@ -324,6 +324,62 @@ async def test_progress_rises_and_names_the_step(connect: Connect, scripted: Scr
         await client.call_tool("make-thing", {"name": "a"}, progress_callback=progress)
     assert [value for value, _ in seen] == sorted({value for value, _ in seen})
     assert any(message.startswith("look: busy") for _, message in seen)
+
+
+BUSY: dict[str, Any] = {"state": "busy"}
+
+
+def busy_with(**fields: Any) -> Response:
+    return JSONResponse({**BUSY, **fields}, headers={"Retry-After": "0"})
+
+
+async def test_a_watcher_hears_of_everything_that_the_provider_says(connect: Connect, scripted: Scripted) -> None:
+    log = [{"message": "\x1b[1mLoading\x1b[0m the model"}, {"message": " 62%|###   | 31/50 [00:10<00:06,  3.1it/s]"}]
+    scripted.replies = [
+        made(),
+        *(busy_with(queue_position=place) for place in (3, 2)),
+        *(busy_with(logs=log[:length]) for length in (1, 2)),
+        JSONResponse({"state": "ready"}),
+    ]
+    seen: list[tuple[float, str]] = []
+
+    async def progress(value: float, _total: float | None, message: str | None) -> None:
+        seen.append((value, (message or "").partition(" (working")[0]))
+
+    async with connect() as client:
+        await client.call_tool("make-thing", {"name": "a"}, progress_callback=progress)
+    heard = list(dict.fromkeys(message for _, message in seen if message.startswith("look: busy")))
+    assert heard == [
+        "look: busy, position 3",
+        "look: busy, position 2",
+        "look: busy, Loading the model",
+        "look: busy, 62 %, Loading the model",
+    ]
+    assert [value for value, _ in seen] == sorted({value for value, _ in seen}), "progress rises"
+
+
+async def test_status_waits_for_the_provider_to_say_another_word(connect: Connect, scripted: Scripted) -> None:
+    """A place in the queue is no reason to hand the turn back to an agent: it costs one each time."""
+    places = [busy_with(queue_position=place) for place in range(9, 0, -1)]
+    scripted.replies = [made(), *places, JSONResponse({"state": "nearly"}), JSONResponse({"state": "ready"})]
+    async with connect(wait=0.05) as client:
+        envelope = await busy(client)
+        assert envelope["upstream"]["queue_position"] > 1
+        assert 1 <= envelope["attempt"] < 9
+        envelope = await called(client, "run_status", {"run_id": envelope["run_id"], "wait_seconds": 20})
+    assert len(scripted.asked) >= 11
+    assert "queue_position" not in envelope.get("upstream", {})
+
+
+async def test_the_status_of_a_working_run_is_short(connect: Connect, scripted: Scripted) -> None:
+    noise = {"logs": ['"' * 9000] * 50, "message": "m" * 9000, "error": "e" * 9000, "metrics": {"m": "v" * 900}}
+    scripted.replies = [made(), JSONResponse({**BUSY, **noise, "queue_position": 7}, headers={"Retry-After": "30"})]
+    async with connect(wait=0.1) as client:
+        envelope = await busy(client)
+    assert len(json.dumps(envelope, ensure_ascii=False)) <= 900
+    assert envelope["upstream"]["queue_position"] == 7
+    assert envelope["attempt"] == 1
+    assert 20 < envelope["next_poll_seconds"] <= 30
 
 
 async def test_cancel_reaches_the_provider(connect: Connect, scripted: Scripted) -> None:

@@ -73,6 +73,24 @@ async def test_fal_to_its_result(tmp_path: Path, providers: ServedProviders) -> 
 
 
 @pytest.mark.anyio
+async def test_fal_tells_how_far_it_is(tmp_path: Path, providers: ServedProviders) -> None:
+    chosen = settings(tmp_path, providers)
+    library = load([WORKFLOWS], chosen)
+    offer = catalog(library).named("fal-queue-inference").offer
+    slow = {"prompt": "p", "_demo": {"queue_seconds": 0, "run_seconds": 3.5}}
+    said = []
+    async with open_engine(library, chosen, take_over=False, environ=ENVIRON) as engine:
+        run = await engine.start(offer.program_digest, offer.document, offer.workflow.id, {**FAL, "input": slow})
+        with anyio.fail_after(50):
+            while not run.ended:
+                run = await engine.wait(run.id, "", 50, run.news())
+                said.append(run.says())
+    assert any(one.startswith("IN_PROGRESS") and one.endswith("%, Step 2/4") for one in said), said
+    assert run.state.upstream["status"] == "COMPLETED"
+    assert run.state.upstream["metrics"]["inference"] > 3, "what the result says of itself"
+
+
+@pytest.mark.anyio
 async def test_fal_tells_why_a_model_failed(tmp_path: Path, providers: ServedProviders) -> None:
     broken = {"prompt": "p", "_demo": {"polls": 1, "outcome": "failure"}}
     run = await ran(tmp_path, providers, "fal-queue-inference", {**FAL, "input": broken})

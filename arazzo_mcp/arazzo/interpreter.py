@@ -45,9 +45,10 @@ from arazzo_mcp.arazzo.model import (
 )
 from arazzo_mcp.arazzo.problem import failure, problem
 from arazzo_mcp.arazzo.scope import ABSENT, Ended, Exchange, Json, Scope
+from arazzo_mcp.arazzo.spoken import message_of
 from arazzo_mcp.arazzo.state import THEN, Frame, Remote, State
 from arazzo_mcp.arazzo.template import Unresolved, fill
-from arazzo_mcp.arazzo.upstream import glimpse, message_of, told
+from arazzo_mcp.arazzo.upstream import glimpse, told
 
 MOST_FRAMES: Final = 16
 """How deep workflows may call one another before the run is stopped as endless."""
@@ -83,7 +84,7 @@ def _advanced(program: Program, state: State, event: Event) -> Advance:
         case Exchanged(exchange) if state.cancel:
             return _after_cancel(program, replace(state, calls=state.calls + 1), exchange)
         case Exchanged(exchange):
-            state = replace(state, calls=state.calls + 1, upstream=told(state.upstream, exchange))
+            state = replace(state.answered(), upstream=told(state.upstream, exchange))
             return _after_call(program, state.spending(exchange.seconds), exchange)
         case Woke() if state.cancel:
             return _cancel(program, state)
@@ -136,7 +137,7 @@ def _with_given(program: Program, state: State, given: Mapping[str, dict[str, Js
 def _anew(state: State) -> State:
     """Where an ended run stands, without what its attempts, its last request and its cancel have left."""
     frame = replace(state.frame, retries={}, laps={})
-    asked = replace(state.with_frame(frame), calls=0, upstream={}, failed=None)
+    asked = replace(state.with_frame(frame), calls=0, attempts=0, upstream={}, failed=None)
     return replace(asked, cancel=False, tries=0, too_late=0, remote=None, perhaps=False)
 
 

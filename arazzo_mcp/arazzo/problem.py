@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from arazzo_mcp.arazzo.criterion import Verdict
 from arazzo_mcp.arazzo.scope import ABSENT, Exchange, Json, as_text
+from arazzo_mcp.arazzo.spoken import message_of
 from arazzo_mcp.arazzo.state import State
-from arazzo_mcp.arazzo.upstream import message_of
 
 
 def problem(state: State, kind: str, message: str) -> dict[str, Json]:

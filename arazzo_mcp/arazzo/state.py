@@ -52,7 +52,8 @@ class State:
     the provider last said of the job; cancel: the cancel's own request is under way, tries: how often it has been sent,
     too_late: calls that came too late; remote: what became of it; perhaps: an earlier cancel, whose answer was lost,
     may have been taken; failed: the problem of a run that had failed and goes on only to cancel its job; transfers:
-    how often control went over to a workflow.
+    how often control went over to a workflow; asked: the step whose call was answered last, attempts: how often in a
+    row.
     """
 
     frames: tuple[Frame, ...] = ()
@@ -68,6 +69,8 @@ class State:
     remote: Remote | None = None
     perhaps: bool = False
     failed: dict[str, Json] | None = None
+    asked: str = ""
+    attempts: int = 0
     version: int = 1
 
     @property
@@ -79,6 +82,11 @@ class State:
     def step(self) -> str:
         """The present step as a path of step ids through sub-workflows, empty before the start."""
         return "/".join(frame.step for frame in self.frames)
+
+    def answered(self) -> State:
+        """The present step's call was answered once more, or has failed."""
+        attempts = self.attempts + 1 if self.asked == self.step else 1
+        return replace(self, calls=self.calls + 1, asked=self.step, attempts=attempts)
 
     def has_completed(self, workflow: str) -> bool:
         """Whether a workflow has ended without a failure, so that another one that depends on it may begin."""

@@ -166,10 +166,10 @@ class LocalEngine:
         return run
 
     async def wait(self, run_id: str, principal: str, seconds: float, seen: tuple[Json, ...] | None = None) -> Run:
-        """The run when it has ended, when its fingerprint is no longer `seen`, or after so many seconds."""
+        """The run when it has ended, when its fingerprint or news are no longer `seen`, or after so many seconds."""
         run = await self.get(run_id, principal)
         with anyio.move_on_after(seconds):
-            while not run.ended and (seen is None or run.fingerprint() == seen):
+            while not run.ended and (seen is None or run.news()[: len(seen)] == seen):
                 live = self._live.get(run_id)
                 await (live.changed() if live else self._foreign.wait())
                 run = await self.get(run_id, principal)

@@ -10,12 +10,12 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 from arazzo_mcp.arazzo.command import REPEATABLE, CallOperation, Command, Outcome, Program
 from arazzo_mcp.arazzo.scope import Exchange, Json
 from arazzo_mcp.arazzo.state import State
-from arazzo_mcp.arazzo.upstream import has_ended
+from arazzo_mcp.arazzo.upstream import has_ended, word_of
 
 
 class RunStatus(StrEnum):
@@ -71,23 +71,47 @@ class Run:
         over = self.state.remote == "already_completed" or has_ended(self.state.upstream)
         return self.status is RunStatus.FAILED and self.state.submits > 0 and not over
 
+    @property
+    def attempt(self) -> int:
+        """How often the present step's call was made in a row, with one that is under way; 0 before the first."""
+        made = self.state.attempts if self.state.asked == self.state.step else 0
+        return made + isinstance(self.command, CallOperation)
+
+    def says(self) -> str:
+        """What the provider says of its job, in a few words: status, position, percent, the last log line."""
+        upstream = self.state.upstream
+        word, position, percent = word_of(upstream), upstream.get("queue_position"), upstream.get("percent")
+        said = (
+            None if word is None else str(word),
+            None if position is None else f"position {position}",
+            None if percent is None else f"{percent} %",
+            _last_words(upstream),
+        )
+        return ", ".join(" ".join(part.split())[:_MOST_OF_A_SAYING] for part in said if part)
+
     def line(self) -> str:
         """The run in one line: the step, what the provider says, and for how long."""
-        upstream = self.state.upstream
-        says = [str(upstream[key]) for key in ("status", "state", "type") if key in upstream][:1]
-        position = upstream.get("queue_position")
-        says += [f"position {position}"] if position is not None else []
-        elapsed = round(self.elapsed)
-        return f"{self.state.step}{': ' + ', '.join(says) if says else ''} ({self.status}, {elapsed} s)"[:200]
+        says = self.says()
+        return f"{self.state.step[-80:]}{f': {says}' if says else ''} ({self.status}, {round(self.elapsed)} s)"
 
     def fingerprint(self) -> tuple[Json, ...]:
-        """What a watcher wants to hear of: the status, the step, and what the provider says of its job."""
+        """What ends a wait for a change: the status, the step, and the provider's word for its job."""
+        return self.status, self.state.step, str(word_of(self.state.upstream))
+
+    def news(self) -> tuple[Json, ...]:
+        """What a watcher wants to hear of: the fingerprint, and all that `says` tells."""
         upstream = self.state.upstream
-        return (
-            self.status,
-            self.state.step,
-            *(str(upstream.get(k)) for k in ("status", "state", "type", "running")),
-        )
+        position, percent = str(upstream.get("queue_position")), str(upstream.get("percent"))
+        return *self.fingerprint(), position, percent, _last_words(upstream)
+
+
+_MOST_OF_A_SAYING: Final = 80
+
+
+def _last_words(upstream: dict[str, Json]) -> str:
+    """The last log line, or else the provider's message."""
+    lines = upstream.get("logs")
+    return str(lines[-1] if isinstance(lines, list) and lines else upstream.get("message") or "")
 
 
 def may_repeat(state: State, call: CallOperation) -> bool:
@@ -187,7 +211,7 @@ class Engine(Protocol):
         """A run as it is now. UnknownRun where there is none of this principal."""
 
     async def wait(self, run_id: str, principal: str, seconds: float, seen: tuple[Json, ...] | None = None) -> Run:
-        """The run when it has ended, when its fingerprint is no longer `seen`, or after so many seconds."""
+        """The run when it has ended, when its fingerprint or news are no longer `seen`, or after so many seconds."""
 
     async def wait_any(self, run_ids: Sequence[str], principal: str, seconds: float) -> list[Run]:
         """The runs with these ids, in this order, as soon as one of them has ended, or after so many seconds; ids of no

@@ -18,7 +18,7 @@ from arazzo_mcp.openapi.model import Operation, Parameter, Resolve
 from arazzo_mcp.openapi.parameter import media_type, parameter
 from arazzo_mcp.openapi.reference import Elsewhere, References
 from arazzo_mcp.openapi.security import requirements
-from arazzo_mcp.openapi.server import Server, server
+from arazzo_mcp.openapi.server import Server, server, variables
 
 METHODS: Final = ("get", "put", "post", "delete", "options", "head", "patch", "trace", "query")
 
@@ -112,6 +112,15 @@ class OpenApi:
     def placeholder_variables(self, key: str) -> Mapping[str, str]:
         """The variables of an operation's server whose values nobody has chosen: placeholders, by name."""
         return self.operation(key).placeholders
+
+    def server_variables(self) -> dict[str, tuple[str, ...]]:
+        """Every variable in the URL of a server, with the values that it may have; none where it may have any."""
+        found = variables(self._root.get("servers"))
+        for written in mapping(self.data.get("paths")).values():
+            item = self.resolve(written)
+            for node in (item, *(operation for _, operation in _operations(item))):
+                found = {**variables(node.get("servers")), **found}
+        return found
 
     def operation(self, key: str) -> Operation:
         """The operation with this key; KeyError where there is none."""

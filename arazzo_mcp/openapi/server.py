@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urljoin
 
-from arazzo_mcp.arazzo.scope import Json
+from arazzo_mcp.arazzo.scope import Json, mapping
 
 _ABSOLUTE: Final = re.compile(r"https?://[^/?#]", re.IGNORECASE)
 _VARIABLE: Final = re.compile(r"\{([^{}]+)\}")
@@ -31,24 +31,36 @@ class Server:
     placeholders: Mapping[str, str] = field(default_factory=dict)
 
 
-def server(servers: Json, variables: Mapping[str, str], location: str | None) -> Server:
+def server(servers: Json, chosen: Mapping[str, str], location: str | None) -> Server:
     """The first server that is absolute once its variables are filled in.
 
-    variables: values that win over the description's defaults; location: where the description is, if on the web.
+    chosen: values of variables that win over the description's defaults; location: where the description is, if on
+    the web.
     """
-    candidates = list(_candidates(servers, variables, location)) or [Server(_absolute("/", location))]
+    candidates = list(_candidates(servers, chosen, location)) or [Server(_absolute("/", location))]
     return next((found for found in candidates if found.url), candidates[0])
 
 
-def _candidates(servers: Json, variables: Mapping[str, str], location: str | None) -> Iterator[Server]:
+def variables(servers: Json) -> dict[str, tuple[str, ...]]:
+    """The variables in the URLs of some servers, with the values that each may have; none where it may have any."""
+    found: dict[str, tuple[str, ...]] = {}
+    for node in servers if isinstance(servers, list) else []:
+        if isinstance(node, dict):
+            declared = mapping(node.get("variables"))
+            for name in _VARIABLE.findall(str(node.get("url"))):
+                values = mapping(declared.get(name)).get("enum")
+                found[name] = tuple(map(str, values)) if isinstance(values, list) else ()
+    return found
+
+
+def _candidates(servers: Json, chosen: Mapping[str, str], location: str | None) -> Iterator[Server]:
     for node in servers if isinstance(servers, list) else []:
         if isinstance(node, dict):
             url = str(node.get("url") or "/").strip()
-            declared = node.get("variables")
-            values = {**_defaults(declared if isinstance(declared, dict) else {}), **variables}
+            values = {**_defaults(mapping(node.get("variables"))), **chosen}
             names = _VARIABLE.findall(url)
             filled = _filled(url, values)
-            unchosen = {name: values.get(name, "") for name in names if name not in variables}
+            unchosen = {name: values.get(name, "") for name in names if name not in chosen}
             yield Server(_absolute(filled, location), {n: v for n, v in unchosen.items() if is_placeholder(n, v)})
 
 

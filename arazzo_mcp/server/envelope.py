@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from arazzo_mcp.arazzo.scope import Json
 from arazzo_mcp.engine.run import Run, RunStatus, attach_call
+from arazzo_mcp.server.working import MOST_WORKING_BYTES, so_far, within
 
 MOST_BYTES: Final = 400_000
 """Clients lose messages of more than 1 MiB, and a result stands in its message twice."""
@@ -23,20 +24,27 @@ ENVELOPE_SCHEMA: Final[dict[str, Any]] = {
         "step": {"type": "string", "description": "Where the run is, or where it ended."},
         "outputs": {"type": "object", "description": "The workflow's outputs, as far as there are any."},
         "error": {"type": "object", "description": "What went wrong, where, with which values."},
-        "upstream": {"type": "object", "description": "What the provider last said of its job."},
+        "attempt": {"type": "integer", "description": "How often in a row the step's request was made."},
+        "upstream": {
+            "type": "object",
+            "description": "What the provider last said of its job: status, queue_position, percent, last log lines.",
+        },
+        "outputs_so_far": {"type": "object", "description": "What the step has put out while the run is working."},
         "remote": {"type": "string", "description": "What a cancel achieved at the provider."},
         "elapsed_seconds": {"type": "number", "description": "How long the run has taken so far."},
         "waited_seconds": {"type": "number", "description": "How long this call waited."},
-        "poll_after_seconds": {"type": "number"},
+        "next_poll_seconds": {"type": "number", "description": "When arazzo-mcp itself makes the next request."},
+        "poll_after_seconds": {"type": "number", "description": "When it is worth asking for the status again."},
         "next": {"type": "string", "description": "What to do next."},
     },
     "required": ["run_id", "workflow", "status", "step", "waited_seconds"],
 }
 
 
-def envelope(run: Run, waited: float) -> dict[str, Json]:
-    """The envelope of a run. `waited`: seconds that this call has waited."""
-    outcome = run.outcome
+def envelope(run: Run, waited: float, most: int | None = MOST_WORKING_BYTES) -> dict[str, Json]:
+    """The envelope of a run. waited: seconds that this call has waited; most: how many bytes that of a working run may
+    have, None for all that is known."""
+    outcome, working = run.outcome, not run.ended
     shown: dict[str, Json] = {
         "run_id": run.id,
         "workflow": run.workflow,
@@ -44,14 +52,18 @@ def envelope(run: Run, waited: float) -> dict[str, Json]:
         "step": run.state.step,
         "outputs": _bounded(outcome.outputs, run.id) if outcome and outcome.outputs else None,
         "error": outcome.error if outcome else None,
+        "attempt": run.attempt if working and run.attempt else None,
         "upstream": run.state.upstream or None,
+        "outputs_so_far": (so_far(run) or None) if working else None,
         "remote": "pending" if run.cancel and not run.ended else run.state.remote,
         "elapsed_seconds": round(run.elapsed, 1),
         "waited_seconds": round(waited, 1),
+        "next_poll_seconds": None if run.due is None or run.ended else max(0, round(run.due - time.time(), 1)),
         "poll_after_seconds": None if run.ended else max(_POLL_SECONDS, round((run.due or 0) - time.time())),
         "next": _next(run),
     }
-    return {name: value for name, value in shown.items() if value is not None}
+    told = {name: value for name, value in shown.items() if value is not None}
+    return within(told, most) if working and most is not None else told
 
 
 def _next(run: Run) -> str | None:

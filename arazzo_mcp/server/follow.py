@@ -10,6 +10,7 @@ from mcp.server import ServerRequestContext
 from arazzo_mcp.engine.run import Engine, Run
 
 HEARTBEAT_SECONDS: Final = 5.0
+_TICK_SECONDS: Final = 0.001
 
 Context = ServerRequestContext[Any, Any]
 
@@ -17,17 +18,21 @@ Context = ServerRequestContext[Any, Any]
 async def follow(
     engine: Engine, context: Context, run: Run, seconds: float, *, until_change: bool
 ) -> tuple[Run, float]:
-    """Wait for a run with progress at every change and every few seconds; the run, and the seconds waited.
+    """Wait for a run with progress at all its news and every few seconds; the run, and the seconds waited.
 
-    until_change: come back as soon as it has made progress, not only when it has ended.
+    until_change: come back as soon as its fingerprint is another, not only when it has ended. The progress that is
+    reported is the seconds waited, for it must rise and a provider's percent may fall; that stands in the message.
     """
     started = time.monotonic()
-    first = seen = run.fingerprint()
-    while not run.ended and (left := time_left(started, seconds)) > 0 and not (until_change and seen != first):
-        run = await engine.wait(run.id, run.principal, min(HEARTBEAT_SECONDS, left), seen)
-        seen = run.fingerprint()
-        elapsed = time.monotonic() - started
-        await context.session.report_progress(round(elapsed, 3), None, run.line())
+    first, reported = run.fingerprint(), 0.0
+    while (
+        not run.ended
+        and (left := time_left(started, seconds)) > 0
+        and not (until_change and run.fingerprint() != first)
+    ):
+        run = await engine.wait(run.id, run.principal, min(HEARTBEAT_SECONDS, left), run.news())
+        reported = max(round(time.monotonic() - started, 3), round(reported + _TICK_SECONDS, 3))
+        await context.session.report_progress(reported, None, run.line())
     return run, time.monotonic() - started
 
 
