@@ -283,6 +283,7 @@ async def test_only_the_inputs_of_what_is_left_are_required(served: Face) -> Non
     assert envelope["status"] == "failed"
     assert envelope["error"]["http_status"] == 404
     assert "run_cancel" in envelope["next"]
+    assert "run_attach with this run_id" in envelope["next"]
 
 
 # --- what the language says of it

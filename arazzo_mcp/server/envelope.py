@@ -75,7 +75,8 @@ def _next(run: Run) -> str | None:
     if run.may_live_on:
         return (
             "A job was submitted before this failed: it may still run and be billed at the provider, and calling the "
-            f"workflow again starts another one. run_cancel with run_id {run.id!r} cancels it."
+            f"workflow again starts another one. run_cancel with run_id {run.id!r} cancels it; run_attach with this "
+            "run_id goes on waiting for it and submits nothing."
         )
     if run.status is RunStatus.FAILED and run.state.submits:
         return "The job has ended at the provider; calling the workflow again starts another one."
