@@ -8,15 +8,13 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Callable, Coroutine
 from enum import StrEnum
-from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 import anyio
 import typer
 
-from arazzo_mcp import __version__, cli_authors
+from arazzo_mcp import __version__, cli_authors, cli_runs
 from arazzo_mcp.errors import ArazzoMcpError, DocumentError
 from arazzo_mcp.options import (
     AsJson,
@@ -34,6 +32,7 @@ from arazzo_mcp.options import (
     json_inputs,
     pairs,
     print_findings,
+    run_async,
     settings_of,
 )
 
@@ -64,6 +63,16 @@ class LogLevel(StrEnum):
     INFO = "info"
     WARNING = "warning"
     ERROR = "error"
+
+
+class Status(StrEnum):
+    """What has become of a run: `engine.run.RunStatus`, which takes half a second to import."""
+
+    WORKING = "working"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    IN_DOUBT = "in_doubt"
 
 
 def main() -> None:
@@ -140,7 +149,7 @@ def serve(
                 where = "sse" if transport is Transport.SSE else "mcp"
                 err.print(f"arazzo-mcp listens on http://{host}:{bound}/{where}", markup=False)
 
-    _run(go)
+    run_async(go)
 
 
 @app.command()
@@ -185,7 +194,7 @@ def run(
         typer.echo(shown(ended, as_json=as_json))
         return 0 if ended.status == "completed" else 1
 
-    raise typer.Exit(_run(go))
+    raise typer.Exit(run_async(go))
 
 
 app.command(cls=cli_authors.CheckCommand)(cli_authors.check)
@@ -198,12 +207,14 @@ def demo() -> None:
     """Show the main job against fake providers on this machine: no account and no key, less than 30 seconds."""
     from arazzo_mcp.demo.tour import tour
 
-    _run(tour)
+    run_async(tour)
 
 
 @runs.command("list")
 def runs_list(
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many.")] = 20,
+    status: Annotated[Status | None, typer.Option(help="Only those of this status.")] = None,
+    workflow: Annotated[str | None, typer.Option(help="Only those of this workflowId.")] = None,
     store: Store = None,
     config: Config = None,
     as_json: AsJson = False,
@@ -217,13 +228,13 @@ def runs_list(
 
     async def go() -> None:
         async with SqliteStore(settings.store) as opened:
-            found = await opened.newest("", limit)
+            found = await opened.newest("", limit, status, workflow)
         if as_json:
             typer.echo(json.dumps([envelope(one, 0) for one in found], ensure_ascii=False))
             return
         typer.echo("\n".join(run_lines(found)))
 
-    _run(go)
+    run_async(go)
 
 
 @runs.command("show")
@@ -242,7 +253,7 @@ def runs_show(run_id: str, store: Store = None, config: Config = None, as_json: 
             raise UnknownRun(f"there is no run {run_id!r} in {settings.store}. See `arazzo-mcp runs list`.")
         typer.echo(json.dumps(run_details(found), indent=None if as_json else 2, ensure_ascii=False))
 
-    _run(go)
+    run_async(go)
 
 
 @runs.command("cancel")
@@ -260,26 +271,14 @@ def runs_cancel(run_id: str, store: Store = None, config: Config = None, as_json
         typer.echo(shown(ended, as_json=as_json))
         return 0 if ended.status == "cancelled" and ended.state.remote not in ("failed", "unsupported") else 1
 
-    raise typer.Exit(_run(go))
+    raise typer.Exit(run_async(go))
+
+
+runs.command("attach")(cli_runs.attach)
+runs.command("wait")(cli_runs.wait)
 
 
 def _log_to_stderr(level: LogLevel) -> None:
     logging.basicConfig(stream=sys.stderr, level=level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
     for noisy in ("httpx", "mcp", "uvicorn", "asyncio"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLogger().level))
-
-
-def _run(main_task: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
-    """Run the asynchronous part; an error of ours inside a group of tasks is that error."""
-    try:
-        return anyio.run(partial(main_task))
-    except BaseExceptionGroup as group:
-        ours, others = group.split(ArazzoMcpError)
-        if ours is None or others is not None:
-            raise
-        raise _first(ours) from None
-
-
-def _first(group: BaseExceptionGroup[ArazzoMcpError]) -> ArazzoMcpError:
-    inner = group.exceptions[0]
-    return _first(inner) if isinstance(inner, BaseExceptionGroup) else inner

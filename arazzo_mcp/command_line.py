@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import signal
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import anyio
@@ -15,6 +16,7 @@ from rich.text import Text
 from arazzo_mcp.arazzo.scope import Json
 from arazzo_mcp.engine.local import LocalEngine
 from arazzo_mcp.engine.run import Run
+from arazzo_mcp.errors import UnknownRun
 from arazzo_mcp.server.envelope import envelope
 
 if TYPE_CHECKING:  # the SDK takes a second to import, and most commands do without it
@@ -42,6 +44,25 @@ async def _cancel_on_interrupt(engine: LocalEngine, run_id: str, err: Console) -
             await engine.cancel(run_id)
             break
     # out of the receiver, the next signal ends the process as usual
+
+
+async def follow_several(
+    engine: LocalEngine, run_ids: Sequence[str], err: Console, *, any_of_them: bool, seconds: float
+) -> list[Run]:
+    """Wait until all runs, or any of them, have ended, or for so many seconds, with a progress line on a terminal.
+
+    Raises:
+        UnknownRun: there is none with one of these ids.
+    """
+    runs = {run.id: run for run in await engine.wait_any(run_ids, "", 0)}
+    if unknown := [run_id for run_id in run_ids if run_id not in runs]:
+        raise UnknownRun(f"there is no run {', '.join(unknown)}. See `arazzo-mcp runs list`.")
+    with anyio.move_on_after(seconds), err.status("") as status:
+        while not (any if any_of_them else all)(run.ended for run in runs.values()):
+            status.update(f"{sum(run.ended for run in runs.values())} of {len(runs)} ended")
+            working = [run.id for run in runs.values() if not run.ended]
+            runs |= {run.id: run for run in await engine.wait_any(working, "", math.inf)}
+    return list(runs.values())
 
 
 async def cancelled(engine: LocalEngine, run_id: str) -> Run:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
+import anyio
 import typer
 from rich.console import Console
 
 from arazzo_mcp.authors.finding_text import finding_line
-from arazzo_mcp.errors import DocumentError, InvalidInputs, UnknownWorkflow
+from arazzo_mcp.errors import ArazzoMcpError, DocumentError, InvalidInputs, UnknownWorkflow
 from arazzo_mcp.findings import Finding
 from arazzo_mcp.settings import Settings, load_settings
 
@@ -71,18 +72,18 @@ def pairs(values: Iterable[str] | None, what: str) -> dict[str, str]:
     return found
 
 
-def json_inputs(text: str | None) -> dict[str, Any]:
-    """The inputs that `--inputs JSON|@FILE` gives."""
+def json_inputs(text: str | None, option: str = "--inputs") -> dict[str, Any]:
+    """The object that `--inputs JSON|@FILE`, or another option of that form, gives."""
     if text is None:
         return {}
     try:
         data = json.loads(Path(text[1:]).read_text(encoding="utf-8") if text.startswith("@") else text)
     except OSError as error:
-        raise typer.BadParameter(f"--inputs: {text[1:]} cannot be read: {error.strerror}") from None
+        raise typer.BadParameter(f"{option}: {text[1:]} cannot be read: {error.strerror}") from None
     except ValueError as error:
-        raise typer.BadParameter(f"--inputs is no JSON: {error}") from None
+        raise typer.BadParameter(f"{option} is no JSON: {error}") from None
     if not isinstance(data, dict):
-        raise InvalidInputs(["--inputs must be a JSON object"])
+        raise InvalidInputs([f"{option} must be a JSON object"])
     return data
 
 
@@ -102,6 +103,22 @@ def chosen(library: Library, name: str) -> Entry:
         if not why:
             raise
         raise DocumentError(f"workflow {name!r} is not served: see above", why) from None
+
+
+def run_async(main_task: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+    """Run the asynchronous part of a command; an error of ours inside a group of tasks is that error."""
+    try:
+        return anyio.run(main_task)
+    except BaseExceptionGroup as group:
+        ours, others = group.split(ArazzoMcpError)
+        if ours is None or others is not None:
+            raise
+        raise _first(ours) from None
+
+
+def _first(group: BaseExceptionGroup[ArazzoMcpError]) -> ArazzoMcpError:
+    inner = group.exceptions[0]
+    return _first(inner) if isinstance(inner, BaseExceptionGroup) else inner
 
 
 def print_findings(findings: Iterable[Finding]) -> None:

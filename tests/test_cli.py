@@ -193,7 +193,7 @@ def test_strict_makes_every_tolerance_an_error() -> None:
 def test_tools_as_an_agent_sees_them() -> None:
     done = ran("tools", WORKFLOWS, "--json")
     tools = {tool["name"]: tool for tool in json.loads(done.stdout)["tools"]}
-    assert len(tools) == 7
+    assert len(tools) == 9
     assert tools["fal-queue-inference"]["inputSchema"]["type"] == "object"
     assert "* model (string)" in ran("tools", WORKFLOWS).stdout
 

@@ -41,10 +41,9 @@ def test_every_documented_command_exists() -> None:
 
 def test_every_documented_option_exists() -> None:
     options = set(re.findall(r"`(--[a-z-]+)", README))
-    help_texts = "".join(
-        str([parameter.opts for parameter in command.params])
-        for command in get_command(app).commands.values()  # type: ignore[attr-defined]
-    )
+    top = list(get_command(app).commands.values())  # type: ignore[attr-defined]
+    inner = [one for command in top for one in getattr(command, "commands", {}).values()]
+    help_texts = "".join(str([parameter.opts for parameter in command.params]) for command in (*top, *inner))
     assert {option for option in options if option not in help_texts} == set()
 
 

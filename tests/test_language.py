@@ -8,6 +8,8 @@ A case reads as follows.
                     of its own name where it says nothing else
     others          sources of type arazzo by name, each a document like the one above
     inputs          what the caller gives
+    given           outputs of steps that were performed elsewhere, by step
+    resumed         what is given to the run once it has ended, with the `replies` from then on: `given`, `replies`
     replies         the answers in order: a status code, or `status` (200), `body`, `headers`, `retry_after`, `failure`
                     (its kind), `seconds` that it took. The word `cancel` requests the cancel instead of letting the
                     next command happen
@@ -44,6 +46,7 @@ from arazzo_mcp.arazzo.command import (
     Event,
     Exchanged,
     Program,
+    Resumed,
     Started,
     Target,
     Wait,
@@ -62,8 +65,8 @@ FILES = sorted((Path(__file__).parent / "language").glob("*.yaml"))
 CALLS = ("operationId", "operationPath", "workflowId", "channelPath")
 OF_DOCUMENT = ("components", "$self", "sourceDescriptions", "workflows", "arazzo", "info", "x-document")
 KNOWN = {
-    "name", "section", "document", "others", "inputs", "replies", "get", "cancels", "asked", "outcome", "outputs",
-    "error", "remote", "findings", "keys",
+    "name", "section", "document", "others", "inputs", "given", "resumed", "replies", "get", "cancels", "asked",
+    "outcome", "outputs", "error", "remote", "findings", "keys",
 }  # fmt: skip
 MOST_COMMANDS = 200
 
@@ -140,8 +143,15 @@ class Story:
         self.asked: list[str] = []
         self.keys: list[str] = []
 
-    def run(self, inputs: dict[str, Any]) -> tuple[State, Done]:
-        state, command = self._advance(State(key="the run's id"), Started("main", inputs))
+    def run(self, inputs: dict[str, Any], given: dict[str, Any]) -> tuple[State, Done]:
+        return self._to_its_end(State(key="the run's id"), Started("main", inputs, given))
+
+    def resume(self, state: State, given: dict[str, Any], replies: list[Any]) -> tuple[State, Done]:
+        self.replies = list(replies)
+        return self._to_its_end(state, Resumed(given))
+
+    def _to_its_end(self, state: State, event: Event) -> tuple[State, Done]:
+        state, command = self._advance(state, event)
         while not isinstance(command, Done):
             assert len(self.asked) < MOST_COMMANDS, f"no end: {self.asked[-6:]}"
             self.asked.append(self._with_names(_shown(state, command), state))
@@ -246,7 +256,9 @@ def test_language(case: Case) -> None:
     if outcome == "refused":
         return
     story = Story(_program(description, case), case.get("replies", []))
-    state, done = story.run(case.get("inputs", {}))
+    state, done = story.run(case.get("inputs", {}), case.get("given", {}))
+    if "resumed" in case:
+        state, done = story.resume(state, **case["resumed"])
     assert story.asked == case.get("asked", []), done
     assert done.outcome.status == outcome, done
     assert "outputs" not in case or done.outcome.outputs == case["outputs"]

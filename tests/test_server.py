@@ -22,6 +22,7 @@ from arazzo_mcp.app import catalog, load, open_engine
 from arazzo_mcp.demo.providers import ServedProviders, serve_app
 from arazzo_mcp.server.catalog import MOST_NAME, tool_names
 from arazzo_mcp.server.envelope import ENVELOPE_SCHEMA
+from arazzo_mcp.server.run_tools import RUN_TOOLS
 from arazzo_mcp.server.tools import PAGE, all_tools, build_server
 from arazzo_mcp.settings import Settings
 from tests.conftest import ERAS, WORKFLOWS, Scripted
@@ -498,7 +499,7 @@ async def test_lists_are_paged(connect: Connect) -> None:
         with pytest.raises(MCPError, match="Invalid cursor"):
             await client.list_tools(cursor="elsewhere")
     assert len(first.tools) == PAGE
-    assert len(second.tools) == 8
+    assert len(second.tools) == 5 + len(RUN_TOOLS)
     assert second.next_cursor is None
 
 
@@ -518,7 +519,7 @@ async def test_odd_schemas_take_no_other_tool_down(connect: Connect, scripted: S
     async with connect(flow=f"{head}{flows}{components} n: {{type: string}}}}}}\n") as client:
         tools = {tool.name: tool.input_schema for tool in (await client.list_tools()).tools}
         assert "name is required or size is required" in await refused(client, "odd-1", {})
-    assert [schema["type"] for schema in tools.values()] == ["object"] * 8
+    assert [schema["type"] for schema in tools.values()] == ["object"] * (5 + len(RUN_TOOLS))
     assert tools["odd-0"]["properties"] == {"name": {"type": "string"}, "size": {}, "options": {}}
     assert "anyOf" not in tools["odd-1"]
     assert tools["odd-3"]["required"] == ["name"]

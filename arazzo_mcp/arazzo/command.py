@@ -145,10 +145,21 @@ Command = CallOperation | Wait | Done
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """Run this workflow with these inputs."""
+    """Run this workflow with these inputs.
+
+    given: outputs of steps that were performed elsewhere, by step id: these steps are passed by.
+    """
 
     workflow: str
     inputs: dict[str, Json]
+    given: dict[str, dict[str, Json]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """Go on where an ended run stands. given: as in Started, of the workflow that it stands in."""
+
+    given: dict[str, dict[str, Json]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +179,6 @@ class CancelRequested:
     """Somebody wants the run, and what it started at the provider, to stop."""
 
 
-Event = Started | Exchanged | Woke | CancelRequested
+Event = Started | Resumed | Exchanged | Woke | CancelRequested
 
 COMMAND_JSON: TypeAdapter[Command] = TypeAdapter(Command)

@@ -10,19 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from arazzo_mcp.arazzo.criterion import looked_at
 from arazzo_mcp.arazzo.expression import Expression
 from arazzo_mcp.arazzo.model import (
     Action,
-    End,
     Goto,
-    Parameter,
     Retry,
     Step,
     StepId,
     Workflow,
 )
 from arazzo_mcp.arazzo.template import expressions_of
+from arazzo_mcp.arazzo.uses import judged
 from arazzo_mcp.findings import Finding
 
 Graph = Mapping[str, frozenset[str]]
@@ -118,21 +116,12 @@ def _forward_references(workflow: Workflow, graph: Graph) -> Iterator[Finding]:
 def _referenced(step: Step) -> Iterator[str]:
     """The steps whose outputs a step uses; its own where it sends them."""
     yield from _steps_of(expression for template in step.sent() for expression in expressions_of(template))
-    later = (*_criteria_expressions(step), *(e for value in step.outputs.values() for e in expressions_of(value)))
+    later = (*judged(step), *(e for value in step.outputs.values() for e in expressions_of(value)))
     yield from (name for name in _steps_of(later) if name != step.id)
 
 
 def _steps_of(expressions: Iterable[Expression]) -> Iterator[str]:
     yield from (expression.names[0] for expression in expressions if expression.root == "steps" and expression.names)
-
-
-def _criteria_expressions(step: Step) -> Iterator[Expression]:
-    actions = (*step.on_success, *step.on_failure)
-    for criterion in (*step.success_criteria, *(one for action in actions for one in action.criteria)):
-        yield from looked_at(criterion)
-    for action in actions:
-        given: tuple[Parameter, ...] = () if isinstance(action, End) else action.parameters
-        yield from (expression for parameter in given for expression in expressions_of(parameter.value))
 
 
 def _unpaced_loop(workflow: Workflow, graph: Graph) -> Iterator[Finding]:

@@ -8,11 +8,12 @@ store. Sections of Arazzo 1.1.0 are named where a rule comes from.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
 from arazzo_mcp.arazzo.action import decide
+from arazzo_mcp.arazzo.attach import may_submit
 from arazzo_mcp.arazzo.call import arguments_of, body_of
 from arazzo_mcp.arazzo.cancel import CancelCall, both, cancel_calls, in_turn, remote_of, try_again
 from arazzo_mcp.arazzo.command import (
@@ -26,6 +27,7 @@ from arazzo_mcp.arazzo.command import (
     Exchanged,
     Outcome,
     Program,
+    Resumed,
     Started,
     Wait,
     Woke,
@@ -76,8 +78,11 @@ def advance(program: Program, state: State, event: Event) -> Advance:
 
 def _advanced(program: Program, state: State, event: Event) -> Advance:
     match event:
-        case Started(workflow, inputs):
-            return _call_workflow(program, state, workflow, inputs, returns="step")
+        case Started(workflow, inputs, given):
+            state = _pushed(program, state, workflow, inputs, returns="step")
+            return _enter(program, _with_given(program, state, given))
+        case Resumed(given):
+            return _enter(program, _with_given(program, _anew(state), given))
         case Exchanged(exchange) if state.cancel:
             return _after_cancel(program, replace(state, calls=state.calls + 1), exchange)
         case Exchanged(exchange):
@@ -97,6 +102,8 @@ def _advanced(program: Program, state: State, event: Event) -> Advance:
 def _enter(program: Program, state: State) -> Advance:
     """Ask for what the present step does: an API call, or another workflow."""
     workflow, step = _present(program, state)
+    if step.id in state.frame.given:
+        return _pass_by(program, state, workflow, step)
     needed = next((name for name in workflow.depends_on if not state.has_completed(name)), None)
     if needed is not None:
         return _call_workflow(program, state, needed, state.frame.inputs, returns="retry")
@@ -115,6 +122,47 @@ def _enter(program: Program, state: State) -> Advance:
     target = program.targets[workflow.id, step.id]
     call = CallOperation(state.step, target, arguments, body, _seconds(step, state))
     return state, with_key(call, key_of(state)) if takes_key(target, state) else call
+
+
+def _with_given(program: Program, state: State, given: Mapping[str, dict[str, Json]]) -> State:
+    """With steps of the present workflow that were performed elsewhere: their outputs are known, and what they have
+    started can be cancelled."""
+    workflow, present = _present(program, state)
+    for name in given:
+        state = state.with_outputs(name, given[name])
+        if (workflow.id, name) in program.description.awaited:
+            state = state.with_completed(name)
+    ahead = tuple(name for name in given if workflow.position(name) >= workflow.position(present.id))
+    submits = sum(may_submit(program, workflow, workflow.step(name)) for name in given)
+    return replace(state.with_frame(replace(state.frame, given=ahead)), submits=state.submits + submits)
+
+
+def _anew(state: State) -> State:
+    """Where an ended run stands, without what its attempts, its last request and its cancel have left."""
+    frame = replace(state.frame, retries={}, laps={})
+    asked = replace(state.with_frame(frame), calls=0, attempts=0, upstream={}, failed=None)
+    return replace(asked, cancel=False, tries=0, too_late=0, remote=None, perhaps=False, lost=False)
+
+
+def _pass_by(program: Program, state: State, workflow: Workflow, step: Step) -> Advance:
+    """A step whose outputs were given is passed by once; a jump back to it performs it."""
+    left = tuple(name for name in state.frame.given if name != step.id)
+    state = state.with_frame(replace(state.frame, given=left))
+    return _back(program, state, step) or _onward(program, state, workflow, step)
+
+
+def _back(program: Program, state: State, step: Step) -> Advance | None:
+    """After a step that a retry has gone to first: the one that is to be retried, or the next before it."""
+    if state.frame.back is None:
+        return None
+    here, _, rest = state.frame.back.partition(THEN)
+    return _enter(program, state.leaving(step.id, here).at(here, back=rest or None))
+
+
+def _onward(program: Program, state: State, workflow: Workflow, step: Step) -> Advance:
+    """The next step in the order of the document, or the end."""
+    following = workflow.after(step.id)
+    return _enter(program, state.leaving(step.id, following.id)) if following else _end(program, state)
 
 
 def _is_completed(state: State, awaited: StepReference) -> bool:
@@ -189,7 +237,7 @@ def _after_call(program: Program, state: State, exchange: Exchange) -> Advance:
         state = settled(state)
     overdue = exchange.failure is not None and exchange.failure.kind == "timeout" and step.timeout is not None
     lost = exchange.failure is not None and exchange.failure.kind != "bind" and not overdue
-    if lost and _may_repeat(program, state) and state.calls > 1:
+    if lost and _may_repeat(program, state) and state.calls + state.submits > 1:
         if (patient := _patient(state, step, exchange)) is not None:
             return patient
     elif exchange.status not in _NOT_NOW:
@@ -275,15 +323,13 @@ def _conclude(
     state = state.with_outputs(step.id, produced)
     if verdict.ok and (workflow.id, step.id) in program.description.awaited:
         state = state.with_completed(step.id)
-    if verdict.ok and state.frame.back is not None:
-        here, _, rest = state.frame.back.partition(THEN)
-        return _enter(program, state.leaving(step.id, here).at(here, back=rest or None))
+    if verdict.ok and (back := _back(program, state, step)) is not None:
+        return back
     scope = _scope(program, state, exchange, child)
     actions = step.on_success if verdict.ok else step.on_failure
     match decide(actions, scope, state.retries_of(step.id)):
         case None if verdict.ok:
-            following = workflow.after(step.id)
-            return _enter(program, state.leaving(step.id, following.id)) if following else _end(program, state)
+            return _onward(program, state, workflow, step)
         case End() if verdict.ok:
             return _end(program, state)
         case None if _not_now(program, state, exchange) and (again := _patient(state, step, exchange)):
@@ -440,7 +486,8 @@ def _cancel(program: Program, state: State) -> Advance:
     calls = _cancel_calls(program, state)[state.too_late :]
     if calls:
         return replace(state, cancel=True, tries=state.tries + 1), calls[0].call
-    remote: Remote = "unsupported" if state.calls or state.lost else "nothing_started"
+    begun = state.calls or state.submits or state.lost
+    remote: Remote = "unsupported" if begun else "nothing_started"
     return _cancelled(program, replace(state, cancel=False, remote=remote))
 
 

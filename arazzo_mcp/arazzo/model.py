@@ -209,6 +209,13 @@ class Step:
             yield from (replacement.value for replacement in self.body.replacements)
             yield from (payload for payload in (self.body.payload,) if payload is not None)
 
+    def jumps(self) -> Iterator[StepId | WorkflowId]:
+        """Where its actions lead."""
+        for action in (*self.on_success, *self.on_failure):
+            target = _destination(action)
+            if target is not None:
+                yield target
+
 
 @dataclass(frozen=True, slots=True)
 class Workflow:
@@ -241,10 +248,7 @@ class Workflow:
         for step in self.steps:
             if isinstance(step.call, WorkflowId):
                 yield step.call.name
-            for action in (*step.on_success, *step.on_failure):
-                target = _destination(action)
-                if isinstance(target, WorkflowId):
-                    yield target.name
+            yield from (target.name for target in step.jumps() if isinstance(target, WorkflowId))
 
     def nested(self) -> Iterator[str]:
         """The ids of the workflows that run within this one: those that it needs and those that its steps call."""

@@ -27,7 +27,7 @@ class Frame:
     repeat after the present one, joined by THEN (retries that go somewhere else first); returns: what the caller does
     when this frame ends; completed: its steps that have succeeded and that others await; left: the seconds that it has
     left, where the step that called it has a timeout; instead_of: the workflows whose place it has taken, which end
-    when it ends.
+    when it ends; given: its steps whose outputs were given, still to be passed by.
     """
 
     workflow: str
@@ -41,6 +41,7 @@ class Frame:
     completed: tuple[str, ...] = ()
     left: float | None = None
     instead_of: tuple[str, ...] = ()
+    given: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -18,13 +18,14 @@ from typing import Final
 import anyio
 from anyio.abc import TaskGroup
 
-from arazzo_mcp.arazzo.command import Done, Outcome, Program, Started, Wait
+from arazzo_mcp.arazzo.attach import attach_problems, of_present
+from arazzo_mcp.arazzo.command import Command, Done, Outcome, Program, Resumed, Started, Wait
 from arazzo_mcp.arazzo.interpreter import advance
 from arazzo_mcp.arazzo.scope import MOST_DEPTH, Json, within
 from arazzo_mcp.arazzo.state import State
 from arazzo_mcp.engine.drive import Live, drive, recovered
 from arazzo_mcp.engine.owner import Owner
-from arazzo_mcp.engine.run import Perform, Programs, Run, Store
+from arazzo_mcp.engine.run import Perform, Programs, Run, RunStatus, Store
 from arazzo_mcp.errors import ArazzoMcpError, InvalidInputs, RunLost, StoreError, UnknownRun
 
 log = logging.getLogger(__name__)
@@ -36,6 +37,11 @@ GRACE_SECONDS: Final = 8.0
 """How long the answer to a call that must not be repeated is awaited when this process ends."""
 
 _TAKE_OVER_SECONDS: Final = 1.0
+
+_NOTHING_TO_RESUME: Final = {
+    RunStatus.WORKING: "run {} is still working: wait for it, or cancel it first",
+    RunStatus.COMPLETED: "run {} has completed: its outputs are there, and nothing is left to do",
+}
 
 
 class LocalEngine:
@@ -58,6 +64,7 @@ class LocalEngine:
         self._owner = Owner(locks)
         self._live: dict[str, Live] = {}
         self._foreign = anyio.Event()
+        self._ending = anyio.Event()
         self._tasks: TaskGroup | None = None
 
     async def __aenter__(self) -> LocalEngine:
@@ -89,39 +96,65 @@ class LocalEngine:
     # --- what a run's owner asks
 
     async def start(
-        self, program: str, document: str, workflow: str, inputs: dict[str, Json], principal: str = ""
+        self,
+        program: str,
+        document: str,
+        workflow: str,
+        inputs: dict[str, Json],
+        principal: str = "",
+        *,
+        given: dict[str, dict[str, Json]] | None = None,
     ) -> Run:
-        """Start a run. It is recorded, with its documents, when this returns; nothing has been sent before."""
+        """Start a run. It is recorded, with its documents, when this returns; nothing has been sent before.
+
+        given: outputs of steps that were performed elsewhere.
+        """
         known = self._programs.program(program)
         if known is None:
             raise UnknownRun(f"no program {program}")
-        run_id = f"run_{secrets.token_urlsafe(18)}"
+        run_id = _new_id()
         # the keys of its submits are made from its id: who has its row has them, and nobody can guess them
-        state, command = advance(known, State(key=run_id), Started(workflow, inputs))
+        state, command = advance(known, State(key=run_id), Started(workflow, inputs, given or {}))
+        run = self._new(run_id, workflow, program, document, principal, state, command)
+        await self._begin(run, known, [inputs, given or {}])
+        return run
+
+    async def resume(self, run_id: str, principal: str, given: Mapping[str, Json]) -> Run:
+        """Start a run that goes on where an ended one stands, with the documents that it was pinned to.
+
+        given: outputs of steps that are to be passed by, of the workflow that it stands in.
+        """
+        ended = await self.get(run_id, principal)
+        if not ended.ended or ended.status == RunStatus.COMPLETED:
+            raise InvalidInputs([_NOTHING_TO_RESUME[ended.status].format(ended.id)])
+        program = await self._program(ended)
+        outputs = of_present(ended.state, given)
+        if wrong := attach_problems(program, ended.state.frame, outputs, resumed=True):
+            raise InvalidInputs(wrong)
+        state, command = advance(program, ended.state, Resumed(outputs))
+        run = self._new(_new_id(), ended.workflow, ended.program, ended.document, principal, state, command)
+        await self._begin(run, program, [given])
+        return run
+
+    def _new(
+        self, run_id: str, workflow: str, program: str, document: str, principal: str, state: State, command: Command
+    ) -> Run:
+        """A run as it is first recorded."""
         if not isinstance(command, Done):
             # nothing is asked for yet, and that is what is recorded: after a crash there is no doubt about it
             command = Wait(state.step, 0.0)
         now = time.time()
-        run = Run(
-            run_id,
-            workflow,
-            program,
-            document,
-            principal,
-            state,
-            command,
-            now,
-            now,
-            self.owner,
-        )
-        with anyio.CancelScope(shield=True):  # a call that is cancelled must not leave a run that nobody drives
-            await self._create(run, inputs)
-            log.info("run %s of %s started", run.id, workflow)
-            self._drive(run, known)
-        return run
+        return Run(run_id, workflow, program, document, principal, state, command, now, now, self.owner)
 
-    async def _create(self, run: Run, inputs: dict[str, Json]) -> None:
-        if not within(inputs, MOST_DEPTH):
+    async def _begin(self, run: Run, program: Program, outside: Json) -> None:
+        """Record a new run and drive it. outside: what it was given, which may be anything."""
+        with anyio.CancelScope(shield=True):  # a call that is cancelled must not leave a run that nobody drives
+            await self._create(run, outside)
+            log.info("run %s of %s started", run.id, run.workflow)
+            self._drive(run, program)
+
+    async def _create(self, run: Run, outside: Json) -> None:
+        if not within(outside, MOST_DEPTH + 1):
             raise InvalidInputs([f"the inputs are nested more than {MOST_DEPTH} deep"])
         try:
             await self._store.create(run, self._programs.snapshot(run.program))
@@ -145,6 +178,23 @@ class LocalEngine:
                 await (live.changed() if live else self._foreign.wait())
                 run = await self.get(run_id, principal)
         return run
+
+    async def wait_any(self, run_ids: Sequence[str], principal: str, seconds: float) -> list[Run]:
+        """The runs with these ids, in this order, as soon as one of them has ended, or after so many seconds; ids of no
+        run of this principal are left out. One read for each change, however many runs there are."""
+        ending, runs = self._ending, await self._several(run_ids, principal)
+        with anyio.move_on_after(seconds):
+            while runs and not any(run.ended for run in runs):
+                await ending.wait()
+                ending, runs = self._ending, await self._several(run_ids, principal)
+        return runs
+
+    async def _several(self, run_ids: Sequence[str], principal: str) -> list[Run]:
+        found = {run_id: live.run for run_id in run_ids if (live := self._live.get(run_id))}
+        if others := [run_id for run_id in run_ids if run_id not in found]:
+            found |= {run.id: run for run in await self._store.some(others)}
+        runs = (found.get(run_id) for run_id in dict.fromkeys(run_ids))
+        return [run for run in runs if run is not None and run.principal == principal]
 
     async def cancel(self, run_id: str, principal: str = "") -> Run:
         """Ask a run to stop, whichever process drives it. The request is recorded when this returns."""
@@ -170,9 +220,11 @@ class LocalEngine:
             if await self._store.reopen(again):
                 self._drive(again, program)
 
-    async def newest(self, principal: str = "", limit: int = 50) -> list[Run]:
-        """The newest runs of a principal, newest first."""
-        return await self._store.newest(principal, limit)
+    async def newest(
+        self, principal: str = "", limit: int = 50, status: str | None = None, workflow: str | None = None
+    ) -> list[Run]:
+        """The newest runs of a principal, newest first; those of one status, of one workflow, where these are said."""
+        return await self._store.newest(principal, limit, status, workflow)
 
     # --- driving
 
@@ -195,6 +247,7 @@ class LocalEngine:
         finally:
             self._live.pop(live.run.id, None)
             live.publish(live.run)
+            self._wake_waiters()
 
     async def _failed(self, run: Run, message: str) -> Run:
         """The run, ended by a fault that is none of the provider's."""
@@ -245,6 +298,12 @@ class LocalEngine:
     def _wake_watchers(self) -> None:
         foreign, self._foreign = self._foreign, anyio.Event()
         foreign.set()
+        self._wake_waiters()
+
+    def _wake_waiters(self) -> None:
+        """A run of this process has ended, or one of another may have."""
+        ending, self._ending = self._ending, anyio.Event()
+        ending.set()
 
     async def _take_over(self, run_id: str | None = None) -> None:
         """Go on with the runs of processes that have died: those of our documents, or the one that is asked for."""
@@ -266,7 +325,7 @@ class LocalEngine:
             await self._failed(run, f"the documents that it was started with cannot be read any more: {error}")
             return
         log.info("run %s of %s taken over at step %s", run.id, run.workflow, run.state.step)
-        self._drive(recovered(run), program)
+        self._drive(recovered(run, program), program)
 
     async def _program(self, run: Run) -> Program:
         known = self._programs.program(run.program)
@@ -276,3 +335,8 @@ class LocalEngine:
         if snapshot is None:
             raise StoreError(f"run {run.id}: its documents are not in the store")
         return self._programs.restore(run.program, snapshot)
+
+
+def _new_id() -> str:
+    """144 random bits."""
+    return f"run_{secrets.token_urlsafe(18)}"

@@ -5,8 +5,9 @@ Nothing here does anything. Times are seconds since the epoch, durations seconds
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Protocol
@@ -124,6 +125,11 @@ def is_submit(state: State, call: CallOperation) -> bool:
     return not state.cancel and call.target.method not in REPEATABLE
 
 
+def attach_call(attach: Mapping[str, Json]) -> str:
+    """How to go on with a run in doubt, to be called as it stands. attach: `run_id` and `outputs`."""
+    return f"run_attach with run_id {json.dumps(attach['run_id'])} and outputs {json.dumps(attach['outputs'])}"
+
+
 Perform = Callable[[str, CallOperation], Awaitable[Exchange]]
 """Performs one API call of a program (given by digest), once, and never raises for what a provider does."""
 
@@ -154,8 +160,13 @@ class Store(Protocol):
     async def get(self, run_id: str) -> Run | None:
         """The run with this id."""
 
-    async def newest(self, principal: str, limit: int) -> list[Run]:
-        """The newest runs of a principal, newest first."""
+    async def some(self, run_ids: Collection[str]) -> list[Run]:
+        """The runs with these ids, as far as there are any, in no order."""
+
+    async def newest(
+        self, principal: str, limit: int, status: str | None = None, workflow: str | None = None
+    ) -> list[Run]:
+        """The newest runs of a principal, newest first; those of one status, of one workflow, where these are said."""
 
     async def snapshot(self, digest: str) -> str | None:
         """The pinned documents of a program."""
@@ -182,8 +193,25 @@ class Store(Protocol):
 class Engine(Protocol):
     """Starts runs and answers for them."""
 
-    async def start(self, program: str, document: str, workflow: str, inputs: dict[str, Json], principal: str) -> Run:
-        """Start a run; it is recorded when this returns."""
+    async def start(
+        self,
+        program: str,
+        document: str,
+        workflow: str,
+        inputs: dict[str, Json],
+        principal: str,
+        *,
+        given: dict[str, dict[str, Json]] | None = None,
+    ) -> Run:
+        """Start a run; it is recorded when this returns. given: outputs of steps that were performed elsewhere."""
+
+    async def resume(self, run_id: str, principal: str, given: Mapping[str, Json]) -> Run:
+        """Start a run that goes on where an ended one stands. given: outputs of steps that are to be passed by.
+
+        Raises:
+            UnknownRun: there is none of this principal.
+            InvalidInputs: it has not ended or it has completed, or what is given does not fit.
+        """
 
     async def get(self, run_id: str, principal: str) -> Run:
         """A run as it is now. UnknownRun where there is none of this principal."""
@@ -191,9 +219,15 @@ class Engine(Protocol):
     async def wait(self, run_id: str, principal: str, seconds: float, seen: tuple[Json, ...] | None = None) -> Run:
         """The run when it has ended, when its fingerprint or news are no longer `seen`, or after so many seconds."""
 
+    async def wait_any(self, run_ids: Sequence[str], principal: str, seconds: float) -> list[Run]:
+        """The runs with these ids, in this order, as soon as one of them has ended, or after so many seconds; ids of no
+        run of this principal are left out."""
+
     async def cancel(self, run_id: str, principal: str) -> Run:
         """Ask a run to stop; returns at once. Of the runs that have ended only a failed one is touched, whose job may
         live on at the provider."""
 
-    async def newest(self, principal: str, limit: int) -> list[Run]:
-        """The newest runs of a principal, newest first."""
+    async def newest(
+        self, principal: str, limit: int, status: str | None = None, workflow: str | None = None
+    ) -> list[Run]:
+        """The newest runs of a principal, newest first; those of one status, of one workflow, where these are said."""

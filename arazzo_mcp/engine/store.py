@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import zlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -110,9 +110,18 @@ class SqliteStore:
         rows = await self._select("WHERE id = ?", (run_id,))
         return rows[0] if rows else None
 
-    async def newest(self, principal: str, limit: int) -> list[Run]:
-        """The newest runs of a principal, newest first."""
-        return await self._select("WHERE principal = ? ORDER BY created DESC LIMIT ?", (principal, limit))
+    async def some(self, run_ids: Collection[str]) -> list[Run]:
+        """The runs with these ids, as far as there are any."""
+        return await self._select(f"WHERE id IN ({', '.join('?' * len(run_ids))})", tuple(run_ids))
+
+    async def newest(
+        self, principal: str, limit: int, status: str | None = None, workflow: str | None = None
+    ) -> list[Run]:
+        """The newest runs of a principal, newest first; those of one status, of one workflow, where these are said."""
+        wanted = {"principal": principal, "status": status, "workflow": workflow}
+        said = {name: value for name, value in wanted.items() if value is not None}
+        where = " AND ".join(f"{name} = ?" for name in said)
+        return await self._select(f"WHERE {where} ORDER BY created DESC LIMIT ?", (*said.values(), limit))
 
     async def snapshot(self, digest: str) -> str | None:
         """The pinned documents of a program."""

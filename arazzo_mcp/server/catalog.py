@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -28,6 +28,9 @@ MOST_NAME: Final = 45
 
 MOST_DESCRIPTION: Final = 1900
 """Hosts cut descriptions at 2 KB."""
+
+_TOGETHER: Final = ("anyOf", "oneOf", "not", "if", "then", "else", "dependentRequired", "minProperties")
+"""Words of a schema that say which inputs go together."""
 
 RUN_TOOL_NAMES: Final = ("run_status", "run_wait", "run_cancel", "run_list", "run_attach")
 """Names that no workflow's tool may bear."""
@@ -57,8 +60,11 @@ class Entry:
     validator: Validator
     aliases: Mapping[str, str]
 
-    def inputs(self, arguments: Mapping[str, Json]) -> dict[str, Json]:
+    def inputs(self, arguments: Mapping[str, Json], required: Sequence[str] | None = None) -> dict[str, Json]:
         """Arguments as inputs of the workflow. An input that has an alias is known by its own name too.
+
+        required: the inputs that must be there, where these are not those of the schema; what that says of which
+        inputs go together does not count then.
 
         Raises:
             InvalidInputs: they do not fit; says which field and what was expected.
@@ -66,7 +72,10 @@ class Entry:
         takes = self.offer.takes
         own = {alias: name for name, alias in self.aliases.items()}
         inputs = coerced({own.get(name, name): value for name, value in arguments.items()}, takes.schema)
-        if wrong := problems(inputs, self.validator, takes.inputs, self.aliases):
+        validator = self.validator
+        if required is not None:
+            validator = _validator({n: v for n, v in takes.schema.items() if n not in _TOGETHER}, required)
+        if wrong := problems(inputs, validator, takes.inputs, self.aliases):
             raise InvalidInputs(wrong)
         return inputs
 
@@ -127,8 +136,11 @@ def _mark(text: str) -> str:
 def _entry(name: str, offer: Offer) -> Entry:
     takes = offer.takes
     aliases = aliases_of(takes.properties)
-    checked = {"additionalProperties": False, **takes.schema, "required": takes.required}
-    return Entry(name, offer, tool_schema(takes.schema, aliases), InputsValidator(checked), aliases)
+    return Entry(name, offer, tool_schema(takes.schema, aliases), _validator(takes.schema, takes.required), aliases)
+
+
+def _validator(schema: Mapping[str, Json], required: Sequence[str]) -> Validator:
+    return InputsValidator({"additionalProperties": False, **schema, "required": list(required)})
 
 
 def describe(offer: Offer) -> str:

@@ -7,7 +7,7 @@ import time
 from typing import Any, Final
 
 from arazzo_mcp.arazzo.scope import Json
-from arazzo_mcp.engine.run import Run, RunStatus
+from arazzo_mcp.engine.run import Run, RunStatus, attach_call
 from arazzo_mcp.server.working import MOST_WORKING_BYTES, so_far, within
 
 MOST_BYTES: Final = 400_000
@@ -75,15 +75,22 @@ def _next(run: Run) -> str | None:
     if run.may_live_on:
         return (
             "A job was submitted before this failed: it may still run and be billed at the provider, and calling the "
-            f"workflow again starts another one. run_cancel with run_id {run.id!r} cancels it."
+            f"workflow again starts another one. run_cancel with run_id {run.id!r} cancels it; run_attach with this "
+            "run_id goes on waiting for it and submits nothing."
         )
     if run.status is RunStatus.FAILED and run.state.submits:
         return "The job has ended at the provider; calling the workflow again starts another one."
     if run.status is RunStatus.FAILED:
         return "Nothing was started at the provider: correct the cause, then call again."
     if run.status is RunStatus.IN_DOUBT:
-        return "Do not call the workflow again before you know at the provider whether the job exists."
+        return _next_in_doubt(run)
     return _CANCELLED.get(run.state.remote or "") if run.status is RunStatus.CANCELLED else None
+
+
+def _next_in_doubt(run: Run) -> str:
+    attach = ((run.outcome and run.outcome.error) or {}).get("attach")
+    how = f" If it does: {attach_call(attach)} goes on with it." if attach else ""
+    return f"Do not call the workflow again before you know at the provider whether the job exists.{how}"
 
 
 def _next_of_working(run: Run) -> str:

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from typing import Final
 
 import mcp.types as t
 
+from arazzo_mcp.arazzo.scope import Json
 from arazzo_mcp.engine.run import Run, RunStatus
 from arazzo_mcp.server.envelope import envelope
 
+_NOTHING: Final[Mapping[str, Json]] = {}
 
-def result(run: Run, waited: float) -> t.CallToolResult:
-    """A run as the result of a tool call; an error where it failed, is in doubt, or was stopped without its job."""
-    content = envelope(run, waited)
+
+def result(run: Run, waited: float, beside: Mapping[str, Json] = _NOTHING) -> t.CallToolResult:
+    """A run as the result of a tool call; an error where it failed, is in doubt, or was stopped without its job.
+
+    beside: what only this call has to say of it.
+    """
+    content = {**envelope(run, waited), **beside}
     return t.CallToolResult(
         content=[t.TextContent(type="text", text=json.dumps(content, ensure_ascii=False))],
         structured_content=content,

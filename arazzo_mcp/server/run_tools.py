@@ -11,18 +11,22 @@ import mcp.types as t
 from jsonschema import Draft202012Validator
 
 from arazzo_mcp.arazzo.scope import Json
-from arazzo_mcp.engine.run import Engine, Run
+from arazzo_mcp.engine.run import Engine, Run, RunStatus
 from arazzo_mcp.errors import InvalidInputs
 from arazzo_mcp.server.arguments import coerced, problems
+from arazzo_mcp.server.attach import attach
+from arazzo_mcp.server.catalog import Catalog
 from arazzo_mcp.server.envelope import ENVELOPE_SCHEMA, envelope
 from arazzo_mcp.server.follow import Context, follow, time_left
 from arazzo_mcp.server.results import result
+from arazzo_mcp.server.several import SEVERAL_SCHEMA, several, wait_for_several
 
 MOST_WAIT_SECONDS: Final = 50.0
 """Hosts give up on a call after 60 seconds."""
 
 CANCEL_WAIT_SECONDS: Final = 20.0
 MOST_LISTED: Final = 100
+MOST_AWAITED: Final = 50
 
 _RUN_ID: Final[dict[str, Json]] = {"type": "string", "description": "The run_id of an earlier result."}
 
@@ -37,10 +41,28 @@ _WAIT: Final[dict[str, Json]] = {
     "default": 0,
     "description": "Wait up to so many seconds (at most 50) for the run to end or to make progress.",
 }
+_WAIT_LONG: Final[dict[str, Json]] = {
+    "type": "number",
+    "minimum": 0,
+    "default": 45,
+    "description": "Wait up to so many seconds (at most 50) for the end.",
+}
+_OUTPUTS: Final[dict[str, Json]] = {
+    "type": "object",
+    "additionalProperties": {"type": "object"},
+    "description": 'The outputs of each step to skip, as in {"submit": {"request_id": "..."}}.',
+}
 _LIST_SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
     "properties": {"runs": {"type": "array", "items": ENVELOPE_SCHEMA}},
     "required": ["runs"],
+}
+_ATTACH_SCHEMA: Final[dict[str, Any]] = {
+    **ENVELOPE_SCHEMA,
+    "properties": {
+        **ENVELOPE_SCHEMA["properties"],
+        "continues": {"type": "string", "description": "The run that this one goes on with."},
+    },
 }
 RUN_TOOLS: Final = {
     tool.name: tool
@@ -53,6 +75,43 @@ RUN_TOOLS: Final = {
             input_schema=_schema({"run_id": _RUN_ID, "wait_seconds": _WAIT}, ["run_id"]),
             output_schema=ENVELOPE_SCHEMA,
             annotations=t.ToolAnnotations(read_only_hint=True, open_world_hint=False),
+        ),
+        t.Tool(
+            name="run_wait",
+            title="Wait for several runs",
+            description="Wait here until any or all of several runs have ended, in one call: their outputs, and which "
+            "still work.",
+            input_schema=_schema(
+                {
+                    "run_ids": {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": MOST_AWAITED},
+                    "until": {"enum": ["all", "any"], "default": "all"},
+                    "wait_seconds": _WAIT_LONG,
+                },
+                ["run_ids"],
+            ),
+            output_schema=SEVERAL_SCHEMA,
+            annotations=t.ToolAnnotations(read_only_hint=True, open_world_hint=False),
+        ),
+        t.Tool(
+            name="run_attach",
+            title="Attach to a job",
+            description="Go on with a job that exists at the provider without submitting it again. Give workflow (a "
+            "tool's name) for a job that was submitted elsewhere, or run_id for a run that is in doubt, failed or was "
+            "cancelled. The new run skips the steps whose outputs are given.",
+            input_schema=_schema(
+                {
+                    "workflow": {"type": "string", "description": "The tool whose steps are to be performed."},
+                    "run_id": {"type": "string", "description": "The run to go on with; its inputs are known."},
+                    "outputs": _OUTPUTS,
+                    "inputs": {"type": "object", "description": "With workflow: inputs that the other steps need."},
+                    "wait_seconds": _WAIT_LONG,
+                },
+                [],
+            ),
+            output_schema=_ATTACH_SCHEMA,
+            annotations=t.ToolAnnotations(
+                read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=True
+            ),
         ),
         t.Tool(
             name="run_cancel",
@@ -69,7 +128,14 @@ RUN_TOOLS: Final = {
             name="run_list",
             title="List runs",
             description="The newest runs, newest first: use it to find a run_id again.",
-            input_schema=_schema({"limit": {"type": "integer", "minimum": 1, "default": 20}}, []),
+            input_schema=_schema(
+                {
+                    "limit": {"type": "integer", "minimum": 1, "default": 20},
+                    "status": {"enum": [status.value for status in RunStatus]},
+                    "workflow": {"type": "string", "description": "Only runs of this tool."},
+                },
+                [],
+            ),
             output_schema=_LIST_SCHEMA,
             annotations=t.ToolAnnotations(read_only_hint=True, open_world_hint=False),
         ),
@@ -81,10 +147,12 @@ _VALIDATORS: Final = {name: Draft202012Validator(tool.input_schema) for name, to
 class RunTools:
     """The handlers. What is asked for is of one principal."""
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
+    def __init__(self, engine: Engine, catalog: Catalog) -> None:
+        self.engine, self.catalog = engine, catalog
         self._handlers: dict[str, Callable[[Context, dict[str, Json]], Awaitable[t.CallToolResult]]] = {
             "run_status": self._status,
+            "run_wait": self._wait,
+            "run_attach": self._attach,
             "run_cancel": self._cancel,
             "run_list": self._list,
         }
@@ -116,9 +184,27 @@ class RunTools:
             run = await self.engine.wait(run.id, "", min(0.5, time_left(started, CANCEL_WAIT_SECONDS)), seen)
         return result(run, time.monotonic() - started)
 
+    async def _wait(self, context: Context, given: dict[str, Json]) -> t.CallToolResult:
+        run_ids, seconds = given["run_ids"], min(given.get("wait_seconds", 45), MOST_WAIT_SECONDS)
+        runs, waited = await wait_for_several(self.engine, context, run_ids, seconds, given.get("until", "all"))
+        return _told(several(runs, run_ids, waited))
+
+    async def _attach(self, context: Context, given: dict[str, Json]) -> t.CallToolResult:
+        run = await attach(self.engine, self.catalog, given)
+        seconds = min(given.get("wait_seconds", 45), MOST_WAIT_SECONDS)
+        run, waited = await follow(self.engine, context, run, seconds, until_change=False)
+        return result(run, waited, {"continues": given["run_id"]} if "run_id" in given else {})
+
     async def _list(self, _context: Context, given: dict[str, Json]) -> t.CallToolResult:
-        runs = await self.engine.newest("", min(given.get("limit", 20), MOST_LISTED))
-        return _listing([_brief(run) for run in runs])
+        workflow = self._workflow_id(given["workflow"]) if "workflow" in given else None
+        limit = min(given.get("limit", 20), MOST_LISTED)
+        runs = await self.engine.newest("", limit, given.get("status"), workflow)
+        return _told({"runs": [_brief(run) for run in runs]})
+
+    def _workflow_id(self, name: str) -> str:
+        """The workflowId behind the name of a tool; a name that is not served may be one of earlier runs."""
+        entry = self.catalog.entries.get(name)
+        return entry.offer.workflow.id if entry else name
 
 
 _BRIEF: Final[tuple[str, ...]] = ("run_id", "workflow", "status", "step", "remote", "elapsed_seconds", "waited_seconds")
@@ -130,6 +216,6 @@ def _brief(run: Run) -> dict[str, Json]:
     return {**brief, "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(run.created))}
 
 
-def _listing(runs: list[dict[str, Json]]) -> t.CallToolResult:
-    content = {"runs": runs}
-    return t.CallToolResult(content=[t.TextContent(type="text", text=json.dumps(content))], structured_content=content)
+def _told(content: dict[str, Json]) -> t.CallToolResult:
+    text = json.dumps(content, ensure_ascii=False)
+    return t.CallToolResult(content=[t.TextContent(type="text", text=text)], structured_content=content)

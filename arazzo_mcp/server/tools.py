@@ -35,8 +35,8 @@ PAGE: Final = 200
 INSTRUCTIONS: Final = (
     "Each workflow of an API is a tool. A call starts a durable run and waits for it a while. When the result says "
     "`working`, the run goes on by itself: call run_status with its run_id and wait_seconds to wait for a change "
-    "instead of calling the workflow again, which would start (and pay for) a second one. run_cancel stops a run and "
-    "its remote job."
+    "instead of calling the workflow again, which would start (and pay for) a second one. run_wait waits for several "
+    "runs at once. run_cancel stops a run and its remote job."
 )
 
 
@@ -101,7 +101,7 @@ class _Face:
     def __init__(self, engine: Engine, catalog: Catalog, wait_seconds: float) -> None:
         self.engine, self.catalog, self.wait_seconds = engine, catalog, wait_seconds
         self.tools = all_tools(catalog)
-        self.run_tools = RunTools(engine)
+        self.run_tools = RunTools(engine, catalog)
 
     def input_schema(self, name: str) -> dict[str, Any] | None:
         """The SDK asks for it at every call over HTTP; without this it would list all tools each time."""
