@@ -15,6 +15,7 @@ from arazzo_mcp.arazzo.model import Step, Workflow
 from arazzo_mcp.arazzo.scope import ABSENT, Exchange, Scope
 from arazzo_mcp.arazzo.state import Remote
 from arazzo_mcp.arazzo.template import Unresolved, expressions_of
+from arazzo_mcp.arazzo.upstream import glimpse, word_of
 
 _ENDED: Final = re.compile(r"succeeded|completed|finished|failed|already_?(completed|finished)", re.IGNORECASE)
 _CANCELLED: Final = re.compile(r"cancell?ed|aborted", re.IGNORECASE)
@@ -127,7 +128,7 @@ def remote_of(exchange: Exchange, asked: CancelCall | None = None) -> Remote:
     taken = asked.taken(exchange) if asked else None
     if exchange.status is None or (exchange.status >= 500 and not taken):
         return "failed"
-    state = _state(exchange)
+    state = str(word_of(glimpse(exchange)) or "")
     is_judged = taken and asked is not None and asked.reads_the_answer
     if not is_judged and (_ENDED.fullmatch(state) or _TOO_LATE.search(_words(exchange))):
         return "already_completed"
@@ -142,11 +143,6 @@ def both(before: Remote | None, now: Remote, *, live: bool) -> Remote:
     if before is None or (now == "failed" and not live):
         return before or now
     return max(before, now, key=_GRAVITY.index)
-
-
-def _state(exchange: Exchange) -> str:
-    body = exchange.body if isinstance(exchange.body, dict) else {}
-    return str(body.get("status") or body.get("state") or "")
 
 
 def _words(exchange: Exchange) -> str:

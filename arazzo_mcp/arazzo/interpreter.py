@@ -486,14 +486,13 @@ def _cancel(program: Program, state: State) -> Advance:
     calls = _cancel_calls(program, state)[state.too_late :]
     if calls:
         return replace(state, cancel=True, tries=state.tries + 1), calls[0].call
-    begun = state.calls or state.submits or state.lost
-    remote: Remote = "unsupported" if begun else "nothing_started"
+    remote: Remote = "unsupported" if state.has_begun else "nothing_started"
     return _cancelled(program, replace(state, cancel=False, remote=remote))
 
 
 def _cancel_calls(program: Program, state: State) -> list[CancelCall]:
     """Those of the innermost workflow first; those of workflows that gave their place to another one come last."""
-    if not state.calls or program.cancel_settings.get(state.frames[0].workflow) == OFF:
+    if not state.has_begun or program.cancel_settings.get(state.frames[0].workflow) == OFF:
         return []
     present = [call for frame in reversed(state.frames) for call in _cancels_of(program, state, frame)]
     left = [call for frame in reversed(state.left.values()) for call in _cancels_of(program, state, frame)]

@@ -92,6 +92,11 @@ class State:
         attempts = self.attempts + 1 if self.asked == self.step else 1
         return replace(self, calls=self.calls + 1, asked=self.step, attempts=attempts)
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether something may have been started at a provider, by this run or before it."""
+        return bool(self.calls or self.submits or self.lost)
+
     def has_completed(self, workflow: str) -> bool:
         """Whether a workflow has ended without a failure, so that another one that depends on it may begin."""
         return workflow in self.ended and not self.ended[workflow].unfinished

@@ -33,7 +33,7 @@ from arazzo_mcp.arazzo.command import (
     Woke,
 )
 from arazzo_mcp.arazzo.interpreter import advance
-from arazzo_mcp.arazzo.scope import Exchange, Failure, Json
+from arazzo_mcp.arazzo.scope import Exchange, Failure
 from arazzo_mcp.arazzo.state import State
 from arazzo_mcp.arazzo.submit import MAY_HAVE_ARRIVED
 from arazzo_mcp.engine.run import Perform, Run, Store, attach_call, is_submit, may_repeat
@@ -133,8 +133,9 @@ async def drive(live: Live, program: Program, store: Store, perform: Perform) ->
             live.cancel_answered()
         event = await _happen(live, state, command, perform, again=again)
         again = False
-        state, command = _doubt(live.run.id, program, state, command, event) or advance(program, state, event)
-    run = replace(live.run, state=state, command=command, updated=time.time(), due=None, outcome=command.outcome)
+        state, command = _doubt(state, command, event) or advance(program, state, event)
+    outcome = _with_way_on(live.run.id, program, state, command.outcome)
+    run = replace(live.run, state=state, command=command, updated=time.time(), due=None, outcome=outcome)
     await _save(store, run, durable=True)
     live.publish(run)
 
@@ -153,12 +154,11 @@ async def _save(store: Store, run: Run, *, durable: bool, cancel_answered: bool 
         await anyio.sleep(min(0.25 * 2**attempt, 10.0))
 
 
-def recovered(run: Run, program: Program) -> Run:
+def recovered(run: Run) -> Run:
     """A run whose process died, as it can go on: a call that may have been sent and must not be repeated ends it."""
     if isinstance(run.command, CallOperation) and not may_repeat(run.state, run.command):
         why = "the process that sent it ended before an answer was recorded"
-        attach = _attach(run.id, program, run.state)
-        return replace(run, command=Done(_in_doubt(run.command, why, attach)))
+        return replace(run, command=Done(_in_doubt(run.command, why)))
     if isinstance(run.command, CallOperation) and run.state.cancel:
         return replace(run, state=replace(run.state, tries=run.state.tries + 1))
     if isinstance(run.command, CallOperation) and is_submit(run.state, run.command):
@@ -231,29 +231,34 @@ async def _interrupted_by_cancel(live: Live, command: Command, perform: Perform)
     return Woke()
 
 
-def _doubt(run_id: str, program: Program, state: State, command: Command, event: Event) -> tuple[State, Command] | None:
+def _doubt(state: State, command: Command, event: Event) -> tuple[State, Command] | None:
     """A request without an answer that may have reached the provider and must not be repeated."""
     if not isinstance(event, Exchanged) or not isinstance(command, CallOperation):
         return None
     failure = event.exchange.failure
     if failure is None or failure.kind not in MAY_HAVE_ARRIVED or may_repeat(state, command):
         return None
-    return state, Done(_in_doubt(command, failure.message, _attach(run_id, program, state), event.exchange))
+    return state, Done(_in_doubt(command, failure.message, event.exchange))
 
 
-def _attach(run_id: str, program: Program, state: State) -> dict[str, Json]:
-    """The arguments of `run_attach` with which a run in doubt goes on."""
-    return {"run_id": run_id, "outputs": wanted_outputs(program, state)}
-
-
-def _in_doubt(call: CallOperation, why: str, attach: dict[str, Json], exchange: Exchange | None = None) -> Outcome:
+def _in_doubt(call: CallOperation, why: str, exchange: Exchange | None = None) -> Outcome:
     what = f"{call.target.operation} of {call.target.source}"
     message = (
         f"step {call.step!r}: {what} may have been received by the provider, but its answer is not known ({why}). "
         "It was not sent again: what it starts may exist and cost money. Look for it at the provider before you start "
-        f"this workflow again. If it is there, go on with it: {attach_call(attach)} (or `arazzo-mcp "
-        f"runs attach {attach['run_id']} --outputs '{json.dumps(attach['outputs'])}'`)."
+        "this workflow again."
     )
     request = f"{exchange.method} {exchange.url}" if exchange else call.target.operation
-    error = {"type": "in_doubt", "step": call.step, "message": message, "request": request, "attach": attach}
-    return Outcome("in_doubt", {}, error)
+    return Outcome("in_doubt", {}, {"type": "in_doubt", "step": call.step, "message": message, "request": request})
+
+
+def _with_way_on(run_id: str, program: Program, state: State, outcome: Outcome) -> Outcome:
+    """The end of a run in doubt says how to go on once its job is found."""
+    if outcome.status != "in_doubt" or outcome.error is None:
+        return outcome
+    attach = {"run_id": run_id, "outputs": wanted_outputs(program, state)}
+    message = (
+        f"{outcome.error['message']} If it is there, go on with it: {attach_call(attach)} (or `arazzo-mcp runs attach "
+        f"{run_id} --outputs '{json.dumps(attach['outputs'])}'`)."
+    )
+    return replace(outcome, error={**outcome.error, "message": message, "attach": attach})

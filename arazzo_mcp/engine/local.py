@@ -325,7 +325,7 @@ class LocalEngine:
             await self._failed(run, f"the documents that it was started with cannot be read any more: {error}")
             return
         log.info("run %s of %s taken over at step %s", run.id, run.workflow, run.state.step)
-        self._drive(recovered(run, program), program)
+        self._drive(recovered(run), program)
 
     async def _program(self, run: Run) -> Program:
         known = self._programs.program(run.program)
