@@ -98,7 +98,7 @@ def catalog(library: Library) -> Catalog:
         DocumentError: there is none.
     """
     offers = [
-        Offer(linked.digest, linked.file, flow, linked.program, linked.inputs[flow.id])
+        Offer(linked.digest, linked.file, flow, linked.program, linked.inputs[flow.id], linked.realm)
         for linked, flow in library.workflows()
     ]
     if not offers:
@@ -152,4 +152,4 @@ async def open_server(library: Library, settings: Settings) -> AsyncIterator[Ara
 
     tools = catalog(library)
     async with open_engine(library, settings, take_over=True) as engine:
-        yield build_server(engine, tools, settings.wait_seconds)
+        yield build_server(engine, tools, settings.wait_seconds, settings.on_disconnect)

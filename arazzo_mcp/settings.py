@@ -10,7 +10,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import platformdirs
 from pydantic import Field, ValidationError, field_validator
@@ -32,7 +32,8 @@ class Settings(BaseSettings):
     sources: source name -> file, in place of its url; servers: source name -> base URL, in place of its servers;
     server_variables: `source.variable` -> value of a variable in the server URL of a source;
     credentials: `source.scheme` or `scheme` -> name of the environment variable that holds its value; file_roots: the
-    folders whose files may be sent where an API wants a file.
+    folders whose files may be sent where an API wants a file; on_disconnect: what becomes of a run when the stream of
+    its call is closed, where that is also how a client cancels (Streamable HTTP of 2026-07-28).
     """
 
     model_config = SettingsConfigDict(env_prefix="ARAZZO_MCP_", frozen=True, extra="forbid")
@@ -53,6 +54,7 @@ class Settings(BaseSettings):
     store: Path = Field(default_factory=default_store)
     strict: bool = False
     wait_seconds: float = Field(default=45.0, ge=0, le=3600)
+    on_disconnect: Literal["detach", "cancel"] = "detach"
     pace_first: float = Field(default=1.0, gt=0)
     pace_factor: float = Field(default=1.5, ge=1)
     pace_most: float = Field(default=15.0, gt=0)

@@ -23,6 +23,7 @@ from arazzo_mcp.arazzo.interpreter import advance
 from arazzo_mcp.arazzo.scope import MOST_DEPTH, Json, within
 from arazzo_mcp.arazzo.state import State
 from arazzo_mcp.engine.drive import Live, drive, recovered
+from arazzo_mcp.engine.once import UNDELIVERED_SECONDS, Once, arguments_digest
 from arazzo_mcp.engine.owner import Owner
 from arazzo_mcp.engine.run import Perform, Programs, Run, Store
 from arazzo_mcp.errors import ArazzoMcpError, InvalidInputs, RunLost, StoreError, UnknownRun
@@ -36,6 +37,7 @@ GRACE_SECONDS: Final = 8.0
 """How long the answer to a call that must not be repeated is awaited when this process ends."""
 
 _TAKE_OVER_SECONDS: Final = 1.0
+_DELIVER_SECONDS: Final = 0.05
 
 
 class LocalEngine:
@@ -89,9 +91,23 @@ class LocalEngine:
     # --- what a run's owner asks
 
     async def start(
-        self, program: str, document: str, workflow: str, inputs: dict[str, Json], principal: str = ""
+        self,
+        program: str,
+        document: str,
+        workflow: str,
+        inputs: dict[str, Json],
+        principal: str = "",
+        *,
+        once: Once | None = None,
     ) -> Run:
-        """Start a run. It is recorded, with its documents, when this returns; nothing has been sent before."""
+        """Start a run. It is recorded, with its documents, when this returns; nothing has been sent before.
+
+        once: give the run that is there already, `deduplicated`, where it is the same; None starts one in any case,
+        which is the same as no other.
+
+        Raises:
+            DuplicateKey: the key belongs to a run of other arguments.
+        """
         known = self._programs.program(program)
         if known is None:
             raise UnknownRun(f"no program {program}")
@@ -113,18 +129,40 @@ class LocalEngine:
             self.owner,
         )
         with anyio.CancelScope(shield=True):  # a call that is cancelled must not leave a run that nobody drives
-            await self._create(run, inputs)
+            run = await self._create(run, known, inputs, once)
+            if run.deduplicated:
+                return await self._found(run)
             log.info("run %s of %s started", run.id, workflow)
             self._drive(run, known)
         return run
 
-    async def _create(self, run: Run, inputs: dict[str, Json]) -> None:
+    async def _create(self, run: Run, program: Program, inputs: dict[str, Json], once: Once | None) -> Run:
         if not within(inputs, MOST_DEPTH):
             raise InvalidInputs([f"the inputs are nested more than {MOST_DEPTH} deep"])
+        since = None if once is None or once.force_new else run.created - UNDELIVERED_SECONDS
+        if once is not None:
+            whole = {**program.description.workflows[run.workflow].defaults(), **inputs}
+            same = arguments_digest(run.document, run.workflow, whole, once.realm)
+            run = replace(run, key=once.key, arguments=same)
         try:
-            await self._store.create(run, self._programs.snapshot(run.program))
+            return await self._store.create(run, self._programs.snapshot(run.program), undelivered_since=since)
         except ValueError as error:
             raise InvalidInputs([f"the inputs cannot be written as JSON: {str(error)[:200]}"]) from None
+
+    async def _found(self, run: Run) -> Run:
+        """A run that was there already; one that a dead process has left behind goes on here, as somebody waits."""
+        if not run.ended and run.id not in self._live:
+            await self._look_after(run.id)
+        return replace(await self.get(run.id, run.principal), deduplicated=True)
+
+    async def deliver(self, run_id: str) -> None:
+        """Note that the result of a run is being handed over. It is recorded soon, whether or not it is awaited; where
+        that fails, the result is handed over once more to who asks for the same."""
+        try:
+            with anyio.move_on_after(_DELIVER_SECONDS):
+                await self._store.deliver(run_id)
+        except StoreError as error:
+            log.warning("run %s cannot be recorded as delivered: %s", run_id, error)
 
     async def get(self, run_id: str, principal: str = "") -> Run:
         """The run as it is now."""
@@ -224,10 +262,10 @@ class LocalEngine:
                 looked = time.monotonic()
                 await self._look_after()
 
-    async def _look_after(self) -> None:
+    async def _look_after(self, run_id: str | None = None) -> None:
         """Take over what dead processes have left; what keeps us from it now is tried again."""
         try:
-            await self._take_over()
+            await self._take_over(run_id)
         except (StoreError, OSError) as error:
             log.error("runs of dead processes cannot be taken over meanwhile: %s", error)
 

@@ -15,6 +15,7 @@ from arazzo_mcp.arazzo.command import REPEATABLE, CallOperation, Command, Outcom
 from arazzo_mcp.arazzo.scope import Exchange, Json
 from arazzo_mcp.arazzo.state import State
 from arazzo_mcp.arazzo.upstream import has_ended
+from arazzo_mcp.engine.once import Once
 
 
 class RunStatus(StrEnum):
@@ -32,7 +33,9 @@ class Run:
     """One execution of a workflow: everything that recovery needs, in one row.
 
     program: digest of the documents that it was started with; document: the Arazzo file's path; command: what it
-    is about to ask for; due: when a wait ends; owner: the process that drives it; cancel: somebody wants it to stop.
+    is about to ask for; due: when a wait ends; owner: the process that drives it; cancel: somebody wants it to stop;
+    key: chosen by who started it; arguments: digest of what it was started with, empty where it is the same as no other;
+    delivered: somebody has got its result; deduplicated: this is the answer to a start that found it there already.
     """
 
     id: str
@@ -48,6 +51,10 @@ class Run:
     due: float | None = None
     cancel: bool = False
     outcome: Outcome | None = None
+    key: str | None = None
+    arguments: str = ""
+    delivered: bool = False
+    deduplicated: bool = False
 
     @property
     def status(self) -> RunStatus:
@@ -114,8 +121,17 @@ class Programs(Protocol):
 class Store(Protocol):
     """Where runs live. Every write of a run names its owner; one that is not the owner any more gets RunLost."""
 
-    async def create(self, run: Run, snapshot: str) -> None:
-        """Record a new run and pin its documents."""
+    async def create(self, run: Run, snapshot: str, *, undelivered_since: float | None = None) -> Run:
+        """Record a new run and pin its documents, or give the run, `deduplicated`, that is the same: in one step, for
+        all processes. That is the one with its key; without a key, and unless undelivered_since is None, the newest of
+        the same arguments that has not ended, or has ended since then and was not delivered.
+
+        Raises:
+            DuplicateKey: its key belongs to a run of other arguments.
+        """
+
+    async def deliver(self, run_id: str) -> None:
+        """Record that somebody has got the result of a run that has ended."""
 
     async def save(self, run: Run, *, durable: bool, cancel_answered: bool = False) -> None:
         """Record where a run is. durable: it must survive a loss of power too; cancel_answered: the request to cancel
@@ -152,8 +168,21 @@ class Store(Protocol):
 class Engine(Protocol):
     """Starts runs and answers for them."""
 
-    async def start(self, program: str, document: str, workflow: str, inputs: dict[str, Json], principal: str) -> Run:
-        """Start a run; it is recorded when this returns."""
+    async def start(
+        self,
+        program: str,
+        document: str,
+        workflow: str,
+        inputs: dict[str, Json],
+        principal: str,
+        *,
+        once: Once | None = None,
+    ) -> Run:
+        """Start a run; it is recorded when this returns. once: give the run that is there already, `deduplicated`,
+        where it is the same. DuplicateKey where its key belongs to another."""
+
+    async def deliver(self, run_id: str) -> None:
+        """Note that the result of a run is being handed over; never fails, and keeps nobody waiting."""
 
     async def get(self, run_id: str, principal: str) -> Run:
         """A run as it is now. UnknownRun where there is none of this principal."""

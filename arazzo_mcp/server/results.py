@@ -10,9 +10,15 @@ from arazzo_mcp.engine.run import Run, RunStatus
 from arazzo_mcp.server.envelope import envelope
 
 
-def result(run: Run, waited: float) -> t.CallToolResult:
-    """A run as the result of a tool call; an error where it failed, is in doubt, or was stopped without its job."""
+def result(run: Run, waited: float, force_new: str = "") -> t.CallToolResult:
+    """A run as the result of a tool call; an error where it failed, is in doubt, or was stopped without its job.
+
+    force_new: for the run of an earlier call, the name of the argument that would have started another.
+    """
     content = envelope(run, waited)
+    if force_new:
+        about = f"This is the run of an earlier call with the same arguments; {force_new} starts another."
+        content |= {"deduplicated": True, "next": f"{about} {content.get('next', '')}".rstrip()}
     return t.CallToolResult(
         content=[t.TextContent(type="text", text=json.dumps(content, ensure_ascii=False))],
         structured_content=content,
@@ -22,6 +28,13 @@ def result(run: Run, waited: float) -> t.CallToolResult:
 
 def _job_lives_on(run: Run) -> bool:
     return run.status is RunStatus.CANCELLED and run.state.remote in ("failed", "unsupported")
+
+
+def ended_runs(answer: t.CallToolResult) -> list[str]:
+    """The runs whose end a result tells: that of its envelope, or of those in its list."""
+    content = answer.structured_content or {}
+    told = [one for one in content.get("runs", [content]) if isinstance(one, dict) and "run_id" in one]
+    return [one["run_id"] for one in told if one.get("status") != RunStatus.WORKING.value]
 
 
 def refusal(message: str) -> t.CallToolResult:
