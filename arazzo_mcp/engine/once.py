@@ -1,8 +1,8 @@
 """What makes two runs the same, so that the second is not started: who retries a call must not pay twice.
 
-The same is: the same workflow of the same file, whose requests go to the same servers, with the same inputs. The text of
-the file does not count: a document that was edited, and a second server that has read it before, are no reason for a
-second job; who wants one says so with `force_new`.
+The same is: the same workflow of the same file, whose requests go to the same servers, with the same inputs. The text
+of the file does not count: a document that was edited, and a second server that has read it before, are no reason for
+a second job; who wants one says so with `force_new`.
 """
 
 from __future__ import annotations

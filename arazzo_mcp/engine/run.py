@@ -34,8 +34,8 @@ class Run:
 
     program: digest of the documents that it was started with; document: the Arazzo file's path; command: what it
     is about to ask for; due: when a wait ends; owner: the process that drives it; cancel: somebody wants it to stop;
-    key: chosen by who started it; arguments: digest of what it was started with, empty where it is the same as no other;
-    delivered: somebody has got its result; deduplicated: this is the answer to a start that found it there already.
+    key: chosen by who started it; arguments: digest of what it was started with, empty where it is the same as no
+    other; delivered: somebody has got its result; deduplicated: this answers a start that found it there already.
     """
 
     id: str

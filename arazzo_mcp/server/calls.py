@@ -1,11 +1,11 @@
 """The calls of workflow tools that are under way, and what it means for a run that its call is given up.
 
 Only who says so cancels the run: `notifications/cancelled`, unless its reason is that the client would not wait any
-longer or lost the connection. Hosts time out after a minute and send the same notification then; a paid job must not die
-of it. The SDK ends the handler first and hands the notification on afterwards, so it is here that the two meet again.
+longer or lost the connection. Hosts time out after a minute and send the same notification then; a paid job must not
+die of it. The SDK ends the handler first and hands the notification on afterwards: here the two meet again.
 
-Over Streamable HTTP of 2026-07-28 there is no such notification: a client cancels by closing the stream of the call, and
-a connection that breaks looks the same. There a setting decides.
+Over Streamable HTTP of 2026-07-28 there is no such notification: a client cancels by closing the stream of the call,
+and a connection that breaks looks the same. There a setting decides.
 """
 
 from __future__ import annotations

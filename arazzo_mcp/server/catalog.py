@@ -149,7 +149,7 @@ def describe(offer: Offer) -> str:
     workflow = offer.workflow
     parts = dict.fromkeys(part.strip() for part in (workflow.summary, workflow.description) if part.strip())
     text = "\n\n".join(parts) or f"Runs the workflow {workflow.id}."
-    ending = f"\n\nLong runs go on after this call: see run_status. The same call meanwhile gives the same run. "
+    ending = "\n\nLong runs go on after this call: see run_status. The same call meanwhile gives the same run. "
     ending += cancel_line(offer.program, workflow)
     room = MOST_DESCRIPTION - len(ending)
     return (text if len(text) <= room else f"{text[: room - 3]}...") + ending

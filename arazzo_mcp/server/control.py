@@ -1,5 +1,5 @@
-"""The arguments of every workflow tool that are for the run and not for the workflow: how long to wait for it, and which
-run is meant. A workflow that has an input of such a name keeps it, and the control is offered under another."""
+"""The arguments of every workflow tool that are for the run and not for the workflow: how long to wait for it, and
+which run is meant. A workflow that has an input of such a name keeps it, and the control is offered under another."""
 
 from __future__ import annotations
 

@@ -57,8 +57,8 @@ class ArazzoServer(Server[Any]):
 def build_server(
     engine: Engine, catalog: Catalog, wait_seconds: float, on_disconnect: OnDisconnect = "detach"
 ) -> ArazzoServer:
-    """The one server object for every transport. wait_seconds: how long a workflow tool waits for its run where the call
-    does not say; on_disconnect: what becomes of a run when the stream of its call is closed."""
+    """The one server object for every transport. wait_seconds: how long a workflow tool waits for its run where the
+    call does not say; on_disconnect: what becomes of a run when the stream of its call is closed."""
     face = _Face(engine, catalog, wait_seconds, on_disconnect)
     server = ArazzoServer(
         "arazzo-mcp",
