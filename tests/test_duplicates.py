@@ -1,12 +1,11 @@
-"""Who calls twice pays once, and who gives up a call cancels its run only by saying so: through real clients, over every
-transport, and from two processes on one store."""
+"""Who calls twice pays once, and who gives up a call cancels its run only by saying so: through real clients, over
+every transport, and from two processes on one store."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import sqlite3
-import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -303,9 +302,7 @@ async def test_a_workflow_keeps_its_own_inputs(connect: Connect, things: Things)
         await until(lambda: len(things.made) == 2)
     assert list(schemas["make-thing"])[-3:] == ["wait_seconds", "idempotency_key", "force_new"]
     assert list(schemas["own-names"])[-3:] == ["arazzo_wait_seconds", "run_idempotency_key", "run_force_new"]
-    assert schemas["own-names"]["wait_seconds"] == {"type": "string", "description": "No step uses it."} | {
-        k: v for k, v in schemas["own-names"]["wait_seconds"].items() if k == "description"
-    }
+    assert {schemas["own-names"][name]["type"] for name in own} == {"string"}
     assert "'force_new' is the workflow's" in schemas["own-names"]["run_force_new"]["description"]
     assert first["run_id"] == again["run_id"] != forced["run_id"]
     assert "run_force_new starts another" in again["next"]
@@ -530,14 +527,17 @@ async def test_of_two_calls_for_one_run_the_other_goes_on_waiting(things: Things
     async def waits(client: Client) -> None:
         results.append(await called(client, name="a"))
 
-    async with http_server(*served(tmp_path)) as server:
-        async with sse_client(server.sse, "auto") as one, sse_client(server.sse, "auto") as two:
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(waits, one)
-                await until(lambda: things.names() == ["a"])
-                with anyio.move_on_after(1):
-                    await called(two, name="a")
-                things.done = {"a"}
+    async with (
+        http_server(*served(tmp_path)) as server,
+        sse_client(server.sse, "auto") as one,
+        sse_client(server.sse, "auto") as two,
+        anyio.create_task_group() as tasks,
+    ):
+        tasks.start_soon(waits, one)
+        await until(lambda: things.names() == ["a"])
+        with anyio.move_on_after(1):
+            await called(two, name="a")
+        things.done = {"a"}
     assert results[0]["status"] == "completed"
     assert things.cancelled == set()
 
@@ -560,29 +560,27 @@ REASONS = {
 
 async def test_what_clients_say_when_they_give_up(things: Things, tmp_path: Path) -> None:
     """Line by line over stdio; at last the client closes it in the middle of a call."""
-    process = subprocess.Popen(
-        command("serve", *served(tmp_path)), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, cwd=ROOT
-    )
+    process = await anyio.open_process(command("serve", *served(tmp_path)), stdin=-1, stdout=-1, stderr=None, cwd=ROOT)
 
-    def send(method: str, params: dict[str, Any], request_id: int | None = None) -> None:
+    async def send(method: str, params: dict[str, Any], request_id: int | None = None) -> None:
         line = {"jsonrpc": "2.0", "method": method, "params": params} | ({"id": request_id} if request_id else {})
         assert process.stdin is not None
-        process.stdin.write(f"{json.dumps(line)}\n".encode())
-        process.stdin.flush()
+        await process.stdin.send(f"{json.dumps(line)}\n".encode())
 
     client_info = {"name": "test", "version": "1"}
-    send("initialize", {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": client_info}, 1)
-    send("notifications/initialized", {})
+    await send("initialize", {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": client_info}, 1)
+    await send("notifications/initialized", {})
     for at, reason in enumerate([*REASONS, "closes"], 2):
-        send("tools/call", {"name": "make-thing", "arguments": {"name": f"{reason}"}}, at)
+        await send("tools/call", {"name": "make-thing", "arguments": {"name": f"{reason}"}}, at)
         await until(lambda reason=reason: f"{reason}" in things.names())  # type: ignore[misc]
         if reason != "closes":
-            send("notifications/cancelled", {"requestId": at} | ({"reason": reason} if reason else {}))
+            await send("notifications/cancelled", {"requestId": at} | ({"reason": reason} if reason else {}))
     expected = {f"{reason}" for reason, cancels in REASONS.items() if cancels}
     await until(lambda: expected <= things.cancelled)
     assert process.stdin is not None
-    process.stdin.close()
-    await anyio.to_thread.run_sync(process.wait)
+    await process.stdin.aclose()
+    await process.wait()
+    await process.aclose()
     async with Client(stdio(*served(tmp_path))) as client:
         for name in [str(reason) for reason, cancels in REASONS.items() if not cancels] + ["closes"]:
             await goes_on(client, name, things)
