@@ -30,6 +30,9 @@ from tests.conftest import ERAS, ROOT, HttpServer, command, http_server, loopbac
 
 pytestmark = pytest.mark.anyio
 
+PATIENCE = 120
+"""Seconds until a test gives up; nothing is measured by it."""
+
 API = """
 openapi: 3.1.0
 info: {title: things, version: '1'}
@@ -166,7 +169,7 @@ async def refused(client: Client, tool: str = "make-thing", **arguments: Any) ->
 
 
 async def until(is_so: Callable[[], bool]) -> None:
-    with anyio.fail_after(30):
+    with anyio.fail_after(PATIENCE):
         while not is_so():
             await anyio.sleep(0.02)
 
@@ -178,7 +181,7 @@ async def status_of(client: Client, run_id: str) -> str:
 
 
 async def ended(client: Client, run_id: str) -> str:
-    with anyio.fail_after(30):
+    with anyio.fail_after(PATIENCE):
         while (status := await status_of(client, run_id)) == "working":
             await anyio.sleep(0.02)
     return status
@@ -465,7 +468,7 @@ async def dies(server: HttpServer, kind: str, things: Things) -> None:
     process = await anyio.open_process([sys.executable, "-c", CLIENT, url, mode, kind], stdout=None, stderr=None)
     await until(lambda: kind in things.names())
     process.kill()
-    await process.wait()
+    await process.aclose()
 
 
 async def test_a_connection_that_breaks_leaves_the_run(things: Things, tmp_path: Path) -> None:
