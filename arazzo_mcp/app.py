@@ -5,6 +5,7 @@ The only file that knows every class.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
@@ -149,12 +150,18 @@ def catalog(library: Library) -> Catalog:
         DocumentError: there is none.
     """
     offers = [
-        Offer(linked.digest, linked.file, flow, linked.program, linked.inputs[flow.id])
+        Offer(linked.digest, linked.file, flow, linked.program, linked.inputs[flow.id], _realm(linked))
         for linked, flow in library.workflows()
     ]
     if not offers:
         raise DocumentError("none of the given documents has a workflow that can be served", library.findings)
     return Catalog(offers)
+
+
+def _realm(linked: Linked) -> str:
+    """Where requests go otherwise than the documents say: a run at a staging server is none of the real one."""
+    settings = (linked.snapshot.servers, linked.snapshot.server_variables)
+    return json.dumps([sorted(one.items()) for one in settings]) if any(settings) else ""
 
 
 @asynccontextmanager
@@ -203,4 +210,4 @@ async def open_server(library: Library, settings: Settings) -> AsyncIterator[Ara
 
     tools = catalog(library)
     async with open_engine(library, settings, take_over=True) as engine:
-        yield build_server(engine, tools, settings.wait_seconds)
+        yield build_server(engine, tools, settings.wait_seconds, settings.on_disconnect)

@@ -160,6 +160,9 @@ def run(
         list[str] | None, typer.Option("--input", metavar="K=V", help="One input; V may be JSON.")
     ] = None,
     inputs: Annotated[str | None, typer.Option(metavar="JSON|@FILE", help="All inputs as one JSON object.")] = None,
+    idempotency_key: Annotated[
+        str | None, typer.Option(metavar="KEY", help="Go on with the run of this key, if there is one.")
+    ] = None,
     source: Source = None,
     server: Server = None,
     server_variable: ServerVariable = None,
@@ -173,6 +176,7 @@ def run(
     """Run one workflow to its end. Ctrl-C cancels the run and its remote job."""
     from arazzo_mcp.app import load, open_engine
     from arazzo_mcp.command_line import follow, shown
+    from arazzo_mcp.engine.once import Once
 
     if curl and not dry_run:
         raise typer.BadParameter("--curl goes with --dry-run")
@@ -180,8 +184,10 @@ def run(
         config, sources=source, servers=server, server_variables=server_variable, store=store, strict=strict or None
     )
     library = load([path], settings)
-    given = {**json_inputs(inputs), **pairs(input_, "inputs")}
     tool = chosen(library, workflow)
+    # the arguments of a tool call can be given as they are: what they say of waiting is of no use here
+    asked, given = tool.controls.taken({**json_inputs(inputs), **pairs(input_, "inputs")})
+    once = Once(idempotency_key or asked.idempotency_key, True, tool.offer.realm)
     if dry_run:
         raise typer.Exit(cli_authors.dry_run(library, tool, given, settings, as_json=as_json, curl=curl))
     arguments = tool.inputs(given)
@@ -189,8 +195,11 @@ def run(
     async def go() -> int:
         async with open_engine(library, settings, take_over=False) as engine:
             offer = tool.offer
-            started = await engine.start(offer.program_digest, offer.document, offer.workflow.id, arguments)
+            started = await engine.start(offer.program_digest, offer.document, offer.workflow.id, arguments, once=once)
+            if started.deduplicated:
+                err.print(f"this is {started.id}, which was started with that key before", markup=False)
             ended = await follow(engine, started, err)
+            await engine.deliver(ended.id)
         typer.echo(shown(ended, as_json=as_json))
         return 0 if ended.status == "completed" else 1
 

@@ -7,6 +7,7 @@
     │   └── InvalidInputs     the arguments do not fit the workflow's inputs; says which field and why
     ├── BindError             a call cannot be made into a request: a parameter is missing or unfit
     ├── UnknownRun            no run has this id
+    ├── DuplicateKey          an idempotency key belongs to a run with other arguments; names that run
     ├── RunLost               another process drives this run now: this one must stop at once
     └── StoreError            the run store cannot be read or written; nothing was sent that is not recorded
 
@@ -55,6 +56,17 @@ class BindError(ArazzoMcpError):
 
 class UnknownRun(ArazzoMcpError):
     """No run has this id."""
+
+
+class DuplicateKey(ArazzoMcpError):
+    """An idempotency key belongs to a run that was started with other arguments."""
+
+    def __init__(self, key: str, run_id: str, workflow: str) -> None:
+        super().__init__(
+            f"the idempotency key {key!r} belongs to run {run_id!r} of {workflow}, which was started with other "
+            "arguments. Nothing was started: use another key, or ask run_status for that run"
+        )
+        self.run_id = run_id
 
 
 class RunLost(ArazzoMcpError):

@@ -10,7 +10,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import platformdirs
 from pydantic import Field, ValidationError, field_validator
@@ -39,7 +39,8 @@ class Settings(BaseSettings):
     -> the header that makes its submits repeatable, or `off`; cancel: source name -> `off`, or the operation that
     cancels its jobs (operationId or `METHOD /path`), workflowId -> `off`; credentials: `source.scheme` or `scheme` ->
     name of the environment variable that holds its value; file_roots: the folders whose files may be sent where an API
-    wants a file.
+    wants a file; on_disconnect: what becomes of a run when the stream of its call is closed, where that is also how a
+    client cancels (Streamable HTTP of 2026-07-28).
     """
 
     model_config = SettingsConfigDict(env_prefix="ARAZZO_MCP_", frozen=True, extra="forbid")
@@ -70,6 +71,7 @@ class Settings(BaseSettings):
     store: Path = Field(default_factory=default_store)
     strict: bool = False
     wait_seconds: float = Field(default=45.0, ge=0, le=3600)
+    on_disconnect: Literal["detach", "cancel"] = "detach"
     pace_first: float = Field(default=1.0, gt=0)
     pace_factor: float = Field(default=1.5, ge=1)
     pace_most: float = Field(default=15.0, gt=0)

@@ -654,6 +654,8 @@ def test_every_published_tool_is_valid_and_short(published: Library) -> None:
         assert '"nullable"' not in text
         assert not tool.schema.keys() & {"allOf", "anyOf", "oneOf", "not"}
         assert aliases_of(tool.schema["properties"]) == {}
+        Draft202012Validator.check_schema(tool.tool_schema)
+        assert len(tool.tool_schema["properties"]) == len(tool.schema["properties"]) + len(tool.controls.names)
 
 
 @pytest.mark.parametrize(

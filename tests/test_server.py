@@ -21,6 +21,7 @@ from starlette.routing import Route
 from arazzo_mcp.app import catalog, load, open_engine
 from arazzo_mcp.demo.providers import ServedProviders, serve_app
 from arazzo_mcp.server.catalog import MOST_NAME, tool_names
+from arazzo_mcp.server.control import controls_for
 from arazzo_mcp.server.envelope import ENVELOPE_SCHEMA
 from arazzo_mcp.server.run_tools import RUN_TOOLS
 from arazzo_mcp.server.tools import PAGE, all_tools, build_server
@@ -520,10 +521,11 @@ async def test_odd_schemas_take_no_other_tool_down(connect: Connect, scripted: S
         tools = {tool.name: tool.input_schema for tool in (await client.list_tools()).tools}
         assert "name is required or size is required" in await refused(client, "odd-1", {})
     assert [schema["type"] for schema in tools.values()] == ["object"] * (5 + len(RUN_TOOLS))
-    assert tools["odd-0"]["properties"] == {"name": {"type": "string"}, "size": {}, "options": {}}
+    controls = controls_for(()).schemas()
+    assert tools["odd-0"]["properties"] == {"name": {"type": "string"}, "size": {}, "options": {}, **controls}
     assert "anyOf" not in tools["odd-1"]
     assert tools["odd-3"]["required"] == ["name"]
-    assert tools["odd-4"]["properties"] == {"name": {}, "size": {}, "options": {}}, "what its steps use"
+    assert tools["odd-4"]["properties"] == {"name": {}, "size": {}, "options": {}, **controls}, "what its steps use"
 
 
 def test_names_are_legal_unique_and_stable() -> None:

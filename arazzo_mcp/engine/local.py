@@ -24,6 +24,7 @@ from arazzo_mcp.arazzo.interpreter import advance
 from arazzo_mcp.arazzo.scope import MOST_DEPTH, Json, within
 from arazzo_mcp.arazzo.state import State
 from arazzo_mcp.engine.drive import Live, drive, recovered
+from arazzo_mcp.engine.once import UNDELIVERED_SECONDS, Once, arguments_digest
 from arazzo_mcp.engine.owner import Owner
 from arazzo_mcp.engine.run import Perform, Programs, Run, RunStatus, Store
 from arazzo_mcp.errors import ArazzoMcpError, InvalidInputs, RunLost, StoreError, UnknownRun
@@ -37,6 +38,7 @@ GRACE_SECONDS: Final = 8.0
 """How long the answer to a call that must not be repeated is awaited when this process ends."""
 
 _TAKE_OVER_SECONDS: Final = 1.0
+_DELIVER_SECONDS: Final = 0.05
 
 _NOTHING_TO_RESUME: Final = {
     RunStatus.WORKING: "run {} is still working: wait for it, or cancel it first",
@@ -104,10 +106,15 @@ class LocalEngine:
         principal: str = "",
         *,
         given: dict[str, dict[str, Json]] | None = None,
+        once: Once | None = None,
     ) -> Run:
         """Start a run. It is recorded, with its documents, when this returns; nothing has been sent before.
 
-        given: outputs of steps that were performed elsewhere.
+        given: outputs of steps that were performed elsewhere; once: give the run that is there already,
+        `deduplicated`, where it is the same; None starts one in any case, which is the same as no other.
+
+        Raises:
+            DuplicateKey: the key belongs to a run of other arguments.
         """
         known = self._programs.program(program)
         if known is None:
@@ -116,8 +123,11 @@ class LocalEngine:
         # the keys of its submits are made from its id: who has its row has them, and nobody can guess them
         state, command = advance(known, State(key=run_id), Started(workflow, inputs, given or {}))
         run = self._new(run_id, workflow, program, document, principal, state, command)
-        await self._begin(run, known, [inputs, given or {}])
-        return run
+        since = None if once is None or once.force_new else run.created - UNDELIVERED_SECONDS
+        if once is not None:
+            whole = {**known.description.workflows[workflow].defaults(), **inputs}
+            run = replace(run, key=once.key, arguments=arguments_digest(document, workflow, whole, once.realm))
+        return await self._begin(run, known, [inputs, given or {}], since)
 
     async def resume(self, run_id: str, principal: str, given: Mapping[str, Json]) -> Run:
         """Start a run that goes on where an ended one stands, with the documents that it was pinned to.
@@ -133,8 +143,7 @@ class LocalEngine:
             raise InvalidInputs(wrong)
         state, command = advance(program, ended.state, Resumed(outputs))
         run = self._new(_new_id(), ended.workflow, ended.program, ended.document, principal, state, command)
-        await self._begin(run, program, [given])
-        return run
+        return await self._begin(run, program, [given])
 
     def _new(
         self, run_id: str, workflow: str, program: str, document: str, principal: str, state: State, command: Command
@@ -146,20 +155,38 @@ class LocalEngine:
         now = time.time()
         return Run(run_id, workflow, program, document, principal, state, command, now, now, self.owner)
 
-    async def _begin(self, run: Run, program: Program, outside: Json) -> None:
+    async def _begin(self, run: Run, program: Program, outside: Json, since: float | None = None) -> Run:
         """Record a new run and drive it. outside: what it was given, which may be anything."""
         with anyio.CancelScope(shield=True):  # a call that is cancelled must not leave a run that nobody drives
-            await self._create(run, outside)
+            run = await self._create(run, outside, since)
+            if run.deduplicated:
+                return await self._found(run)
             log.info("run %s of %s started", run.id, run.workflow)
             self._drive(run, program)
+        return run
 
-    async def _create(self, run: Run, outside: Json) -> None:
+    async def _create(self, run: Run, outside: Json, since: float | None) -> Run:
         if not within(outside, MOST_DEPTH + 1):
             raise InvalidInputs([f"the inputs are nested more than {MOST_DEPTH} deep"])
         try:
-            await self._store.create(run, self._programs.snapshot(run.program))
+            return await self._store.create(run, self._programs.snapshot(run.program), undelivered_since=since)
         except ValueError as error:
             raise InvalidInputs([f"the inputs cannot be written as JSON: {str(error)[:200]}"]) from None
+
+    async def _found(self, run: Run) -> Run:
+        """A run that was there already; one that a dead process has left behind goes on here, as somebody waits."""
+        if not run.ended and run.id not in self._live:
+            await self._look_after(run.id)
+        return replace(await self.get(run.id, run.principal), deduplicated=True)
+
+    async def deliver(self, run_id: str) -> None:
+        """Note that the result of a run is being handed over. It is recorded soon, whether or not it is awaited; where
+        that fails, the result is handed over once more to who asks for the same."""
+        try:
+            with anyio.move_on_after(_DELIVER_SECONDS):
+                await self._store.deliver(run_id)
+        except StoreError as error:
+            log.warning("run %s cannot be recorded as delivered: %s", run_id, error)
 
     async def get(self, run_id: str, principal: str = "") -> Run:
         """The run as it is now."""
@@ -279,10 +306,10 @@ class LocalEngine:
                 looked = time.monotonic()
                 await self._look_after()
 
-    async def _look_after(self) -> None:
+    async def _look_after(self, run_id: str | None = None) -> None:
         """Take over what dead processes have left; what keeps us from it now is tried again."""
         try:
-            await self._take_over()
+            await self._take_over(run_id)
         except (StoreError, OSError) as error:
             log.error("runs of dead processes cannot be taken over meanwhile: %s", error)
 

@@ -16,6 +16,7 @@ from arazzo_mcp.arazzo.command import REPEATABLE, CallOperation, Command, Outcom
 from arazzo_mcp.arazzo.scope import Exchange, Json
 from arazzo_mcp.arazzo.state import State
 from arazzo_mcp.arazzo.upstream import has_ended, word_of
+from arazzo_mcp.engine.once import Once
 
 
 class RunStatus(StrEnum):
@@ -33,7 +34,9 @@ class Run:
     """One execution of a workflow: everything that recovery needs, in one row.
 
     program: digest of the documents that it was started with; document: the Arazzo file's path; command: what it
-    is about to ask for; due: when a wait ends; owner: the process that drives it; cancel: somebody wants it to stop.
+    is about to ask for; due: when a wait ends; owner: the process that drives it; cancel: somebody wants it to stop;
+    key: chosen by who started it; arguments: digest of what it was started with, empty where it is the same as no
+    other; delivered: somebody has got its result; deduplicated: this answers a start that found it there already.
     """
 
     id: str
@@ -49,6 +52,10 @@ class Run:
     due: float | None = None
     cancel: bool = False
     outcome: Outcome | None = None
+    key: str | None = None
+    arguments: str = ""
+    delivered: bool = False
+    deduplicated: bool = False
 
     @property
     def status(self) -> RunStatus:
@@ -150,8 +157,17 @@ class Programs(Protocol):
 class Store(Protocol):
     """Where runs live. Every write of a run names its owner; one that is not the owner any more gets RunLost."""
 
-    async def create(self, run: Run, snapshot: str) -> None:
-        """Record a new run and pin its documents."""
+    async def create(self, run: Run, snapshot: str, *, undelivered_since: float | None = None) -> Run:
+        """Record a new run and pin its documents, or give the run, `deduplicated`, that is the same: in one step, for
+        all processes. That is the one with its key; without a key, and unless undelivered_since is None, the newest of
+        the same arguments that has not ended, or has ended since then and was not delivered.
+
+        Raises:
+            DuplicateKey: its key belongs to a run of other arguments.
+        """
+
+    async def deliver(self, run_id: str) -> None:
+        """Record that somebody has got the result of a run that has ended."""
 
     async def save(self, run: Run, *, durable: bool, cancel_answered: bool = False) -> None:
         """Record where a run is. durable: it must survive a loss of power too; cancel_answered: the request to cancel
@@ -202,8 +218,11 @@ class Engine(Protocol):
         principal: str,
         *,
         given: dict[str, dict[str, Json]] | None = None,
+        once: Once | None = None,
     ) -> Run:
-        """Start a run; it is recorded when this returns. given: outputs of steps that were performed elsewhere."""
+        """Start a run; it is recorded when this returns. given: outputs of steps that were performed elsewhere; once:
+        give the run that is there already, `deduplicated`, where it is the same. DuplicateKey where its key belongs to
+        another."""
 
     async def resume(self, run_id: str, principal: str, given: Mapping[str, Json]) -> Run:
         """Start a run that goes on where an ended one stands. given: outputs of steps that are to be passed by.
@@ -212,6 +231,9 @@ class Engine(Protocol):
             UnknownRun: there is none of this principal.
             InvalidInputs: it has not ended or it has completed, or what is given does not fit.
         """
+
+    async def deliver(self, run_id: str) -> None:
+        """Note that the result of a run is being handed over; never fails, and keeps nobody waiting."""
 
     async def get(self, run_id: str, principal: str) -> Run:
         """A run as it is now. UnknownRun where there is none of this principal."""

@@ -20,7 +20,7 @@ from arazzo_mcp.arazzo.command import COMMAND_JSON, Outcome
 from arazzo_mcp.arazzo.state import STATE_JSON
 from arazzo_mcp.engine.database import Database
 from arazzo_mcp.engine.run import Run
-from arazzo_mcp.errors import RunLost
+from arazzo_mcp.errors import DuplicateKey, RunLost, StoreError
 
 log = logging.getLogger(__name__)
 _OUTCOME: TypeAdapter[Outcome | None] = TypeAdapter(Outcome | None)
@@ -51,7 +51,8 @@ MIGRATIONS: Final = (
     """,
 )
 _COLUMNS: Final = (
-    "id, workflow, program, document, principal, status, state, command, created, updated, owner, due, cancel, outcome"
+    "id, workflow, program, document, principal, status, state, command, created, updated, owner, due, cancel, outcome,"
+    " key, arguments, delivered"
 )
 
 
@@ -75,20 +76,42 @@ class SqliteStore:
     ) -> None:
         await self._database.__aexit__(kind, error, trace)
 
-    async def create(self, run: Run, snapshot: str) -> None:
-        """Record a new run and pin its documents; an id that is known already changes nothing."""
+    async def create(self, run: Run, snapshot: str, *, undelivered_since: float | None = None) -> Run:
+        """Record a new run and pin its documents, or give the one that is the same; an id that is known already changes
+        nothing."""
 
         row = _row(run)
 
-        def do(connection: sqlite3.Connection) -> None:
+        def do(connection: sqlite3.Connection) -> tuple[Any, ...] | None:
+            earlier = _of_key(connection, run) if run.key is not None else _alike(connection, run, undelivered_since)
+            if earlier is not None:
+                return earlier
             known = connection.execute("SELECT 1 FROM programs WHERE digest = ?", (run.program,)).fetchone()
             if known is None:
                 packed = zlib.compress(snapshot.encode())
                 connection.execute("INSERT OR IGNORE INTO programs VALUES (?, ?)", (run.program, packed))
-            marks = ", ".join("?" * 14)
+            marks = ", ".join("?" * len(row))
             connection.execute(f"INSERT OR IGNORE INTO runs ({_COLUMNS}) VALUES ({marks})", row)
+            return None
 
-        await self._database.ask(do, durable=True)
+        earlier = await self._database.ask(do, durable=True)
+        return run if earlier is None else replace(self._readable(earlier), deduplicated=True)
+
+    def _readable(self, row: tuple[Any, ...]) -> Run:
+        try:
+            return _run(row)
+        except ValueError as error:
+            raise StoreError(f"run {row[0]} cannot be read from {self.path}: {str(error)[:200]}") from error
+
+    async def deliver(self, run_id: str) -> None:
+        """Record that somebody has got the result of a run that has ended."""
+
+        def do(connection: sqlite3.Connection) -> None:
+            connection.execute(
+                "UPDATE runs SET delivered = 1 WHERE id = ? AND delivered = 0 AND status <> 'working'", (run_id,)
+            )
+
+        await self._database.ask(do)
 
     async def save(self, run: Run, *, durable: bool, cancel_answered: bool = False) -> None:
         """Record where a run is, unless another process owns it now (RunLost)."""
@@ -147,7 +170,7 @@ class SqliteStore:
         def do(connection: sqlite3.Connection) -> bool:
             changed = connection.execute(
                 "UPDATE runs SET status = ?, state = ?, command = ?, updated = ?, due = ?, outcome = NULL, owner = ?,"
-                " cancel = 1 WHERE id = ? AND status = 'failed'",
+                " cancel = 1, delivered = 0 WHERE id = ? AND status = 'failed'",
                 (status, state, command, updated, due, run.owner, run.id),
             )
             return changed.rowcount == 1
@@ -227,8 +250,31 @@ def _row(run: Run) -> tuple[Any, ...]:
     status, state, command, updated, due, outcome = _saved(run)
     return (
         run.id, run.workflow, run.program, run.document, run.principal, status, state, command, run.created, updated,
-        run.owner, due, int(run.cancel), outcome,
+        run.owner, due, int(run.cancel), outcome, run.key, run.arguments, int(run.delivered),
     )  # fmt: skip
+
+
+def _of_key(connection: sqlite3.Connection, run: Run) -> tuple[Any, ...] | None:
+    """The run that has this key."""
+    found: tuple[Any, ...] | None = connection.execute(
+        f"SELECT {_COLUMNS} FROM runs WHERE principal = ? AND key = ? ORDER BY created DESC LIMIT 1",
+        (run.principal, run.key),
+    ).fetchone()
+    if found is not None and found[-2] != run.arguments:
+        raise DuplicateKey(str(run.key), found[0], found[1])
+    return found
+
+
+def _alike(connection: sqlite3.Connection, run: Run, undelivered_since: float | None) -> tuple[Any, ...] | None:
+    """The newest run of the same arguments whose result is still to be had."""
+    if undelivered_since is None or not run.arguments:
+        return None
+    found: tuple[Any, ...] | None = connection.execute(
+        f"SELECT {_COLUMNS} FROM runs WHERE principal = ? AND arguments = ? AND arguments <> ''"
+        " AND (status = 'working' OR (delivered = 0 AND updated > ?)) ORDER BY created DESC LIMIT 1",
+        (run.principal, run.arguments, undelivered_since),
+    ).fetchone()
+    return found
 
 
 def _run(row: tuple[Any, ...]) -> Run:
@@ -247,9 +293,12 @@ def _run(row: tuple[Any, ...]) -> Run:
         due,
         cancel,
         outcome,
+        key,
+        arguments,
+        delivered,
     ) = row
     return Run(
         run_id, workflow, program, document, principal, STATE_JSON.validate_json(state),
         COMMAND_JSON.validate_json(command), created, updated, owner, due, bool(cancel),
-        None if outcome is None else _OUTCOME.validate_json(outcome),
+        None if outcome is None else _OUTCOME.validate_json(outcome), key, arguments, bool(delivered),
     )  # fmt: skip

@@ -15,12 +15,13 @@ from jsonschema.protocols import Validator
 
 from arazzo_mcp.arazzo.command import Program
 from arazzo_mcp.arazzo.model import Workflow
-from arazzo_mcp.arazzo.scope import Json
+from arazzo_mcp.arazzo.scope import Json, mapping
 from arazzo_mcp.errors import InvalidInputs, UnknownWorkflow
 from arazzo_mcp.findings import did_you_mean
 from arazzo_mcp.openapi.cancel import cancel_line
 from arazzo_mcp.schemas.tool import ToolInputs
 from arazzo_mcp.server.arguments import InputsValidator, coerced, problems
+from arazzo_mcp.server.control import Controls, controls_for
 from arazzo_mcp.server.schema import aliases_of, tool_schema
 
 MOST_NAME: Final = 45
@@ -38,20 +39,25 @@ RUN_TOOL_NAMES: Final = ("run_status", "run_wait", "run_cancel", "run_list", "ru
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A workflow that can be served: its program by digest, the file that it stands in, and what its tool takes."""
+    """A workflow that can be served: its program by digest, the file that it stands in, and what its tool takes.
+
+    realm: what tells it from the same workflow in the hands of another server: where its requests go.
+    """
 
     program_digest: str
     document: str
     workflow: Workflow
     program: Program
     takes: ToolInputs
+    realm: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A workflow under the name of its tool, with the schema that is shown and the validator of its inputs.
+    """A workflow under the name of its tool, with the schema of its inputs as it is shown, and their validator.
 
-    aliases: the names under which inputs are shown whose own names hosts refuse.
+    aliases: the names under which inputs are shown whose own names hosts refuse; controls: the arguments that the tool
+    takes besides.
     """
 
     name: str
@@ -59,6 +65,12 @@ class Entry:
     schema: dict[str, Json]
     validator: Validator
     aliases: Mapping[str, str]
+    controls: Controls
+
+    @property
+    def tool_schema(self) -> dict[str, Json]:
+        """The schema of the tool: the inputs, then the controls."""
+        return {**self.schema, "properties": {**mapping(self.schema["properties"]), **self.controls.schemas()}}
 
     def inputs(self, arguments: Mapping[str, Json], required: Sequence[str] | None = None) -> dict[str, Json]:
         """Arguments as inputs of the workflow. An input that has an alias is known by its own name too.
@@ -136,7 +148,9 @@ def _mark(text: str) -> str:
 def _entry(name: str, offer: Offer) -> Entry:
     takes = offer.takes
     aliases = aliases_of(takes.properties)
-    return Entry(name, offer, tool_schema(takes.schema, aliases), _validator(takes.schema, takes.required), aliases)
+    controls = controls_for((*takes.properties, *aliases.values()))
+    validator = _validator(takes.schema, takes.required)
+    return Entry(name, offer, tool_schema(takes.schema, aliases), validator, aliases, controls)
 
 
 def _validator(schema: Mapping[str, Json], required: Sequence[str]) -> Validator:
@@ -148,6 +162,7 @@ def describe(offer: Offer) -> str:
     workflow = offer.workflow
     parts = dict.fromkeys(part.strip() for part in (workflow.summary, workflow.description) if part.strip())
     text = "\n\n".join(parts) or f"Runs the workflow {workflow.id}."
-    ending = f"\n\nLong runs go on after this call: see run_status. {cancel_line(offer.program, workflow)}"
+    ending = "\n\nLong runs go on after this call: see run_status. The same call meanwhile gives the same run. "
+    ending += cancel_line(offer.program, workflow)
     room = MOST_DESCRIPTION - len(ending)
     return (text if len(text) <= room else f"{text[: room - 3]}...") + ending

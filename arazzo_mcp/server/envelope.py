@@ -21,6 +21,7 @@ ENVELOPE_SCHEMA: Final[dict[str, Any]] = {
         "run_id": {"type": "string", "description": "Handle for run_status and run_cancel."},
         "workflow": {"type": "string"},
         "status": {"enum": [status.value for status in RunStatus]},
+        "deduplicated": {"type": "boolean", "description": "The run of an earlier call: no other was started."},
         "step": {"type": "string", "description": "Where the run is, or where it ended."},
         "outputs": {"type": "object", "description": "The workflow's outputs, as far as there are any."},
         "error": {"type": "object", "description": "What went wrong, where, with which values."},

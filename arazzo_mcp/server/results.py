@@ -15,12 +15,16 @@ from arazzo_mcp.server.envelope import envelope
 _NOTHING: Final[Mapping[str, Json]] = {}
 
 
-def result(run: Run, waited: float, beside: Mapping[str, Json] = _NOTHING) -> t.CallToolResult:
+def result(run: Run, waited: float, beside: Mapping[str, Json] = _NOTHING, *, force_new: str = "") -> t.CallToolResult:
     """A run as the result of a tool call; an error where it failed, is in doubt, or was stopped without its job.
 
-    beside: what only this call has to say of it.
+    beside: what only this call has to say of it; force_new: for the run of an earlier call, the name of the argument
+    that would have started another.
     """
     content = {**envelope(run, waited), **beside}
+    if force_new:
+        about = f"This is the run of an earlier call with the same arguments; {force_new} starts another."
+        content |= {"deduplicated": True, "next": f"{about} {content.get('next', '')}".rstrip()}
     return t.CallToolResult(
         content=[t.TextContent(type="text", text=json.dumps(content, ensure_ascii=False))],
         structured_content=content,
@@ -30,6 +34,13 @@ def result(run: Run, waited: float, beside: Mapping[str, Json] = _NOTHING) -> t.
 
 def _job_lives_on(run: Run) -> bool:
     return run.status is RunStatus.CANCELLED and run.state.remote in ("failed", "unsupported")
+
+
+def ended_runs(answer: t.CallToolResult) -> list[str]:
+    """The runs whose end a result tells: that of its envelope, or of those in its list."""
+    content = answer.structured_content or {}
+    told = [one for one in content.get("runs", [content]) if isinstance(one, dict) and "run_id" in one]
+    return [one["run_id"] for one in told if one.get("status") != RunStatus.WORKING.value]
 
 
 def refusal(message: str) -> t.CallToolResult:

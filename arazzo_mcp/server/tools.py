@@ -18,14 +18,17 @@ from mcp.shared.exceptions import MCPError
 from arazzo_mcp import __version__
 from arazzo_mcp.arazzo.command import REPEATABLE
 from arazzo_mcp.arazzo.scope import Json
+from arazzo_mcp.engine.once import Once
 from arazzo_mcp.engine.run import Engine
 from arazzo_mcp.errors import ArazzoMcpError, InvalidInputs, StoreError, UnknownRun
 from arazzo_mcp.findings import did_you_mean
+from arazzo_mcp.server.calls import Calls, OnDisconnect, has_hung_up
 from arazzo_mcp.server.catalog import Catalog, Entry, Offer, describe
+from arazzo_mcp.server.control import Asked
 from arazzo_mcp.server.envelope import ENVELOPE_SCHEMA
 from arazzo_mcp.server.follow import Context, follow
-from arazzo_mcp.server.results import refusal, result
-from arazzo_mcp.server.run_tools import RUN_TOOLS, RunTools
+from arazzo_mcp.server.results import ended_runs, refusal, result
+from arazzo_mcp.server.run_tools import MOST_WAIT_SECONDS, RUN_TOOLS, RunTools
 
 log = logging.getLogger(__name__)
 
@@ -35,8 +38,9 @@ PAGE: Final = 200
 INSTRUCTIONS: Final = (
     "Each workflow of an API is a tool. A call starts a durable run and waits for it a while. When the result says "
     "`working`, the run goes on by itself: call run_status with its run_id and wait_seconds to wait for a change "
-    "instead of calling the workflow again, which would start (and pay for) a second one. run_wait waits for several "
-    "runs at once. run_cancel stops a run and its remote job."
+    "instead of calling the workflow again. The same call again gives the same run (`deduplicated`) until its result "
+    "has been seen; force_new starts, and pays for, a second one. run_wait waits for several runs at once. run_cancel "
+    "stops a run and its remote job."
 )
 
 
@@ -51,10 +55,13 @@ class ArazzoServer(Server[Any]):
         return super().create_initialization_options(options, *args, **kwargs)
 
 
-def build_server(engine: Engine, catalog: Catalog, wait_seconds: float) -> ArazzoServer:
-    """The one server object for every transport. wait_seconds: how long a workflow tool waits for its run."""
-    face = _Face(engine, catalog, wait_seconds)
-    return ArazzoServer(
+def build_server(
+    engine: Engine, catalog: Catalog, wait_seconds: float, on_disconnect: OnDisconnect = "detach"
+) -> ArazzoServer:
+    """The one server object for every transport. wait_seconds: how long a workflow tool waits for its run where the
+    call does not say; on_disconnect: what becomes of a run when the stream of its call is closed."""
+    face = _Face(engine, catalog, wait_seconds, on_disconnect)
+    server = ArazzoServer(
         "arazzo-mcp",
         version=__version__,
         title="Arazzo workflows",
@@ -64,6 +71,8 @@ def build_server(engine: Engine, catalog: Catalog, wait_seconds: float) -> Arazz
         get_tool_input_schema=face.input_schema,
         cache_hints={"tools/list": CacheHint(ttl_ms=60_000, scope="private")},
     )
+    server.add_notification_handler("notifications/cancelled", t.CancelledNotificationParams, face.calls.cancelled)
+    return server
 
 
 def all_tools(catalog: Catalog) -> list[t.Tool]:
@@ -77,7 +86,7 @@ def tool_of(entry: Entry) -> t.Tool:
         name=entry.name,
         title=entry.offer.workflow.summary or None,
         description=describe(entry.offer),
-        input_schema=entry.schema,
+        input_schema=entry.tool_schema,
         output_schema=ENVELOPE_SCHEMA,
         annotations=_annotations(entry.offer),
     )
@@ -98,15 +107,16 @@ def _annotations(offer: Offer) -> t.ToolAnnotations:
 class _Face:
     """The handlers of the server."""
 
-    def __init__(self, engine: Engine, catalog: Catalog, wait_seconds: float) -> None:
+    def __init__(self, engine: Engine, catalog: Catalog, wait_seconds: float, on_disconnect: OnDisconnect) -> None:
         self.engine, self.catalog, self.wait_seconds = engine, catalog, wait_seconds
         self.tools = all_tools(catalog)
         self.run_tools = RunTools(engine, catalog)
+        self.calls = Calls(engine, on_disconnect)
 
     def input_schema(self, name: str) -> dict[str, Any] | None:
         """The SDK asks for it at every call over HTTP; without this it would list all tools each time."""
         if entry := self.catalog.entries.get(name):
-            return entry.schema
+            return entry.tool_schema
         tool = RUN_TOOLS.get(name)
         return tool.input_schema if tool else None
 
@@ -123,12 +133,13 @@ class _Face:
         arguments = dict(params.arguments or {})
         try:
             if params.name in RUN_TOOLS:
-                return await self.run_tools.call(context, params.name, arguments)
+                answer = await self.run_tools.call(context, params.name, arguments)
+                return answer if params.name == "run_list" else await self._delivered(context, answer)
             entry = self.catalog.entries.get(params.name)
             if entry is None:
                 hint = did_you_mean(params.name, (*self.catalog.entries, *RUN_TOOLS))
                 raise MCPError(t.INVALID_PARAMS, f"Unknown tool: {params.name}. {hint}".rstrip())
-            return await self._workflow(context, entry, arguments)
+            return await self._delivered(context, await self._workflow(context, entry, arguments))
         except InvalidInputs as wrong:
             before = "" if params.name in RUN_TOOLS else "Nothing was started. "
             return refusal(f"{before}Invalid arguments for {params.name}: {wrong}")
@@ -145,8 +156,25 @@ class _Face:
             return refusal("arazzo-mcp failed; its log says why.")
 
     async def _workflow(self, context: Context, entry: Entry, arguments: dict[str, Json]) -> t.CallToolResult:
-        inputs = entry.inputs(arguments)
-        offer = entry.offer
-        run = await self.engine.start(offer.program_digest, offer.document, offer.workflow.id, inputs, "")
-        run, waited = await follow(self.engine, context, run, self.wait_seconds, until_change=False)
-        return result(run, waited)
+        asked, rest = entry.controls.taken(arguments)
+        inputs, offer = entry.inputs(rest), entry.offer
+        once = Once(asked.idempotency_key, asked.force_new, offer.realm)
+        async with self.calls.under_way(context) as call:
+            started = await self.engine.start(
+                offer.program_digest, offer.document, offer.workflow.id, inputs, "", once=once
+            )
+            await self.calls.has_run(call, started.id)
+            run, waited = await follow(self.engine, context, started, self._patience(asked), until_change=False)
+        return result(run, waited, force_new=entry.controls.names["force_new"] if started.deduplicated else "")
+
+    def _patience(self, asked: Asked) -> float:
+        """How long a call waits: as the server does, or as it asks, but no longer than hosts do."""
+        wanted = self.wait_seconds if asked.wait_seconds is None else asked.wait_seconds
+        return min(wanted, max(self.wait_seconds, MOST_WAIT_SECONDS))
+
+    async def _delivered(self, context: Context, answer: t.CallToolResult) -> t.CallToolResult:
+        """An answer on its way; the results that are in it count as seen, unless nobody is there to see them."""
+        for run_id in ended_runs(answer):
+            if not await has_hung_up(context):
+                await self.engine.deliver(run_id)
+        return answer

@@ -1,0 +1,42 @@
+"""What makes two runs the same, so that the second is not started: who retries a call must not pay twice.
+
+The same is: the same workflow of the same file, whose requests go to the same servers, with the same inputs. The text
+of the file does not count: a document that was edited, and a second server that has read it before, are no reason for
+a second job; who wants one says so with `force_new`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Final
+
+from arazzo_mcp.arazzo.scope import Json
+
+UNDELIVERED_SECONDS: Final = 120.0
+"""How long after its end a run whose result nobody has got is still handed to who asks for the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """A start that gives the run that is there already, if there is one.
+
+    key: chosen by the caller; the run with this key is the one that is meant, however old. force_new: without a key,
+    a run of the same arguments is none that is meant. realm: what the arguments do not say of the workflow: where its
+    requests go.
+    """
+
+    key: str | None = None
+    force_new: bool = False
+    realm: str = ""
+
+
+def arguments_digest(document: str, workflow: str, inputs: Mapping[str, Json], realm: str) -> str:
+    """What two runs of the same workflow with the same inputs have in common: a SHA-256.
+
+    inputs: with their defaults; the order of members does not count.
+    """
+    text = json.dumps([document, workflow, inputs, realm], sort_keys=True, separators=(",", ":"))
+    return sha256(text.encode()).hexdigest()
