@@ -85,6 +85,7 @@ def _open(path: Path, migrations: Sequence[str], busy_seconds: float) -> sqlite3
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=busy_seconds)
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of a new file: it can give space back
         connection.execute("PRAGMA journal_mode = WAL")
         _migrate(connection, path, migrations)
     except OSError as error:
