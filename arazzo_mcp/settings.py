@@ -32,7 +32,8 @@ class Settings(BaseSettings):
     sources: source name -> file, in place of its url; servers: source name -> base URL, in place of its servers;
     server_variables: `source.variable` -> value of a variable in the server URL of a source;
     credentials: `source.scheme` or `scheme` -> name of the environment variable that holds its value; file_roots: the
-    folders whose files may be sent where an API wants a file.
+    folders whose files may be sent where an API wants a file; keep_days: ended runs are dropped after so many days, 0
+    keeps them for ever.
     """
 
     model_config = SettingsConfigDict(env_prefix="ARAZZO_MCP_", frozen=True, extra="forbid")
@@ -51,6 +52,7 @@ class Settings(BaseSettings):
     credentials: dict[str, str] = Field(default_factory=dict)
     file_roots: list[Path] = Field(default_factory=list)
     store: Path = Field(default_factory=default_store)
+    keep_days: float = Field(default=7.0, ge=0)
     strict: bool = False
     wait_seconds: float = Field(default=45.0, ge=0, le=3600)
     pace_first: float = Field(default=1.0, gt=0)

@@ -4,8 +4,8 @@ A run that works is never touched, whatever the clock says. Everything goes in s
 them, so that no write of a living run waits long; any number of processes may do this to one store at once. What stays
 of a run is its tombstone, so that who asks for it hears when it went.
 
-A program is dropped by one statement, and a start records its program and its run in one transaction: neither of the two
-sees half of the other, so that a program needs no age to be dropped.
+A program is dropped by one statement, and a start records its program and its run in one transaction: neither of the
+two sees half of the other, so that a program needs no age to be dropped.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ TOMBSTONE_SECONDS: Final = 90 * DAY_SECONDS
 
 _RUNS_AT_ONCE: Final = 100
 _TOMBSTONES_AT_ONCE: Final = 1000
-_PAGES_AT_ONCE: Final = 500
-_PAUSE_SECONDS: Final = 0.02
-"""Between two transactions: others write in it."""
+_PAGES_AT_ONCE: Final = 100
+_SHARE: Final = 0.3
+"""How much of the time the file is locked by this, at most: others write meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +55,22 @@ async def prune(store: Store, older_than: float) -> Pruned:
 
 
 async def _all(store: Store, what: str, before: float, most: int) -> int:
-    together = 0
+    together, started = 0, time.monotonic()
     while dropped := await store.prune(what, before, most):
         together += dropped
-        await anyio.sleep(_PAUSE_SECONDS)
+        await anyio.sleep((time.monotonic() - started) * (1 / _SHARE - 1))
+        started = time.monotonic()
     return together
+
+
+def why_unknown(run_id: str, principal: str, left: Tombstone | None, keep_days: float) -> str:
+    """Why a run cannot be had: it was dropped, or there never was one of this principal. keep_days: as is set now."""
+    if left is None or left.principal != principal:
+        return f"there is no run {run_id!r}"
+    ended, pruned = (time.strftime("%Y-%m-%d", time.gmtime(moment)) for moment in (left.ended, left.pruned))
+    by_itself = 0 < keep_days * DAY_SECONDS <= left.pruned - left.ended
+    kept = f"; runs are kept {keep_days:g} days (keep_days)" if by_itself else ""
+    return f"run {run_id} of {left.workflow} ({left.status}, ended {ended}) was pruned on {pruned}{kept}"
 
 
 # --- transactions
@@ -87,11 +98,11 @@ def _tombstones(connection: sqlite3.Connection, before: float, most: int) -> int
     return gone.rowcount
 
 
-def _programs(connection: sqlite3.Connection, before: float, most: int) -> int:
+def _programs(connection: sqlite3.Connection, _before: float, _most: int) -> int:
     return connection.execute("DELETE FROM programs WHERE digest NOT IN (SELECT program FROM runs)").rowcount
 
 
-def _space(connection: sqlite3.Connection, before: float, most: int) -> int:
+def _space(connection: sqlite3.Connection, _before: float, most: int) -> int:
     """Bytes given back to the file system. A store that was made without this keeps its free pages for runs to come."""
     pages = _number(connection, "page_count")
     for _ in range(min(most, _number(connection, "freelist_count"))):

@@ -209,7 +209,7 @@ class SqliteStore:
 
     async def prune(self, what: str, before: float, most: int) -> int:
         """Drop some of what `arazzo_mcp.engine.prune.TRANSACTIONS` names, and say how much."""
-        return await self._database.ask(partial(TRANSACTIONS[what], before=before, most=most), durable=True)
+        return await self._database.ask(lambda connection: TRANSACTIONS[what](connection, before, most), durable=True)
 
     async def tombstone(self, run_id: str) -> Tombstone | None:
         """What is left of a run that was pruned."""

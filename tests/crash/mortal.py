@@ -23,7 +23,7 @@ from arazzo_mcp.engine.store import SqliteStore
 from arazzo_mcp.http.client import ApiClient
 from arazzo_mcp.openapi.model import Operation
 
-READS: Final = frozenset({"get", "newest", "snapshot", "cancels", "owners", "version"})
+READS: Final = frozenset({"get", "newest", "snapshot", "cancels", "owners", "version", "lost", "tombstone"})
 UNDER_WAY: Final = 0.004
 """How long a request has been under way, in seconds, when its process dies in the middle of it."""
 
