@@ -288,7 +288,7 @@ def runs_prune(
     settings = settings_of(config, store=store)
     if older_than is None and not settings.keep_days:
         raise UsageError("runs are kept for ever (keep_days = 0). Say which to drop: --older-than 7d")
-    age = seconds_of(older_than or f"{settings.keep_days}d")
+    age = seconds_of(f"{settings.keep_days}d" if older_than is None else older_than)
 
     async def go() -> None:
         done = Pruned()

@@ -103,8 +103,8 @@ def run_details(run: Run) -> dict[str, Json]:
 def pruned_line(done: Pruned) -> str:
     """What was dropped, for people."""
     return (
-        f"dropped {done.runs} runs, {done.programs} documents that no run needs any more and {done.tombstones} old notes "
-        f"of runs; the file is {done.bytes / 1e6:.1f} MB smaller"
+        f"dropped {done.runs} runs, {done.programs} documents that no run needs any more, "
+        f"{done.tombstones} old tombstones; the file is {done.bytes / 1e6:.1f} MB smaller"
     )
 
 

@@ -46,7 +46,7 @@ pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="fork, and kill -9"),
 ]
 
-SHORT = {"boundaries": 96, "one": 60, "two": 60, "four": 60, "failing": 40}
+SHORT = {"boundaries": 96, "one": 60, "two": 60, "four": 60, "failing": 40, "stopped": 36}
 """Kills of the short form, by mode."""
 
 

@@ -343,7 +343,7 @@ class LocalEngine:
             await anyio.sleep(_RETRY_SECONDS)
 
     async def _beat(self) -> None:
-        """Show others that this process lives, from the loop that drives its runs: where that is blocked, nothing is."""
+        """Show others that this process lives, from the loop that drives its runs: a blocked one shows nothing."""
         while True:
             self._stood_still |= self._owner.stood_still()
             self._owner.beat()
