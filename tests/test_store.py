@@ -1,4 +1,4 @@
-"""The store over time and in trouble: what is dropped, what is kept, and a file that says one thing and does another."""
+"""The store over time and in trouble: what is dropped, what is kept, and files that fail or say what is not so."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ from arazzo_mcp.arazzo.command import Outcome, Wait
 from arazzo_mcp.arazzo.state import State
 from arazzo_mcp.cli import app
 from arazzo_mcp.demo.providers import ServedProviders
-from arazzo_mcp.engine import database, local
+from arazzo_mcp.engine import database, local, owner
 from arazzo_mcp.engine.local import LocalEngine
+from arazzo_mcp.engine.owner import Owner
 from arazzo_mcp.engine.prune import DAY_SECONDS, TOMBSTONE_SECONDS, Pruned, prune
 from arazzo_mcp.engine.run import Run, RunStatus
 from arazzo_mcp.engine.store import SqliteStore
@@ -128,11 +129,15 @@ async def test_a_start_and_a_pruning_at_the_same_time(tmp_path: Path) -> None:
             assert await starting.snapshot(one.program) == f"the documents of {one.program}"
 
 
+def _bytes(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.iterdir())
+
+
 async def test_several_processes_prune_one_store(tmp_path: Path) -> None:
     path = tmp_path / "runs.sqlite3"
     async with SqliteStore(path) as one, SqliteStore(path) as two:
         await asyncio.gather(*(filled(one, run(f"run{number}", "completed", 8)) for number in range(450)))
-        size = sum(file.stat().st_size for file in tmp_path.iterdir())
+        size = _bytes(tmp_path)
         done = await asyncio.gather(prune(one, WEEK), prune(two, WEEK))
         assert sum(each.runs for each in done) == 450
         assert sum(each.bytes for each in done) > 1_000_000
@@ -347,6 +352,109 @@ async def test_a_file_that_is_removed_or_replaced_while_it_is_open(
         provider.gates["POST /jobs"].set()
         assert (await engine.wait(first.id, "", PATIENCE)).status is RunStatus.COMPLETED
     assert provider.asked.count("POST /jobs") == 1
+
+
+# --- a process that stands still
+
+
+async def test_a_process_that_stands_still_loses_its_runs_and_those_who_wait_there_see_it(
+    opened: Opened, provider: Provider
+) -> None:
+    """It shows no life, as if its loop were blocked: another goes on with its run. When it is back it lets go of it,
+    without a further request, and who waits there sees what the other does."""
+    reached = provider.hold("GET /jobs/{id}")
+    async with opened(hung_seconds=2.0) as engine:
+        first = await engine.start("d1", "flow.yaml", "job", {})
+        await reached.wait()
+        beat = engine._owner.beat
+        engine._owner.beat = lambda: None  # type: ignore[method-assign]
+        async with opened(hung_seconds=2.0) as other:
+            with anyio.fail_after(PATIENCE):
+                while (await other.get(first.id)).owner != other.owner:
+                    await anyio.sleep(0.05)
+            provider.busy = 0
+            engine._owner.beat = beat  # type: ignore[method-assign]
+            with anyio.fail_after(PATIENCE):
+                while first.id in engine._live:
+                    await anyio.sleep(0.05)
+            asked = len(provider.asked)
+            async with anyio.create_task_group() as tasks:
+                ended: list[Run] = []
+
+                async def wait() -> None:
+                    ended.append(await engine.wait(first.id, "", PATIENCE))
+
+                tasks.start_soon(wait)
+                await anyio.sleep(0.1)
+                provider.gates["GET /jobs/{id}"].set()
+    assert [one.status for one in ended] == [RunStatus.COMPLETED]
+    assert [one.owner for one in ended] == [other.owner]
+    assert len(provider.asked) == asked
+    assert provider.asked.count("POST /jobs") == 1
+
+
+async def test_nothing_is_sent_for_a_run_that_was_taken_between_its_record_and_its_request(
+    opened: Opened, provider: Provider, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(hung_seconds=60.0) as engine:
+        save = engine._store.save
+
+        async def stopped_after(run: Run, **more: Any) -> None:
+            await save(run, **more)
+            if more["durable"]:
+                await store.take(engine.owner, "another", None, None)
+                engine._owner._beaten -= 100.0
+
+        engine._store.save = stopped_after  # type: ignore[method-assign]
+        first = await engine.start("d1", "flow.yaml", "job", {})
+        with anyio.fail_after(PATIENCE):
+            while first.id in engine._live:
+                await anyio.sleep(0.02)
+    assert provider.asked == []
+
+
+def owners(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Owner, Owner, list[float]]:
+    """One that is stopped, one that watches it, and the clock of both."""
+    clock = [1000.0]
+    monkeypatch.setattr(owner.time, "monotonic", lambda: clock[0])
+    stopped, watching = Owner(folder, 60.0), Owner(folder, 60.0)
+    stopped.acquire()
+    return stopped, watching, clock
+
+
+def watched(watching: Owner, name: str, clock: list[float], seconds: int) -> bool:
+    gone = False
+    for _ in range(seconds):
+        clock[0] += 1.0
+        gone = watching.is_gone(name)
+    return gone
+
+
+def test_a_minute_without_life(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stopped, watching, clock = owners(tmp_path, monkeypatch)
+    assert not watched(watching, stopped.name, clock, 59)
+    stopped.beat()
+    assert not watched(watching, stopped.name, clock, 60), "it has shown life since"
+    assert watched(watching, stopped.name, clock, 2)
+    stopped.beat()
+    assert not watched(watching, stopped.name, clock, 1), "it is back"
+    stopped.release()
+    assert watched(watching, stopped.name, clock, 1), "it is dead"
+
+
+def test_a_machine_that_was_asleep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever looks stood still as well: what it saw before counts no more."""
+    stopped, watching, clock = owners(tmp_path, monkeypatch)
+    assert not watched(watching, stopped.name, clock, 50)
+    clock[0] += 3600.0
+    assert not watched(watching, stopped.name, clock, 60)
+    assert watched(watching, stopped.name, clock, 2)
+    stopped.release()
+
+
+def test_a_lock_file_that_cannot_be_touched(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    Owner(tmp_path / "none").beat()
+    assert "cannot be touched" in caplog.text
 
 
 # --- two processes
