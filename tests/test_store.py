@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import shutil
 import sqlite3
+import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
@@ -29,7 +32,7 @@ from arazzo_mcp.engine.prune import DAY_SECONDS, TOMBSTONE_SECONDS, Pruned, prun
 from arazzo_mcp.engine.run import Run, RunStatus
 from arazzo_mcp.engine.store import SqliteStore
 from arazzo_mcp.errors import StoreError, UnknownRun
-from tests.conftest import WORKFLOWS, http_server
+from tests.conftest import ROOT, WORKFLOWS, http_server
 from tests.test_engine import Provider, Shelf, program
 
 pytestmark = pytest.mark.anyio
@@ -352,6 +355,53 @@ async def test_a_file_that_is_removed_or_replaced_while_it_is_open(
         provider.gates["POST /jobs"].set()
         assert (await engine.wait(first.id, "", PATIENCE)).status is RunStatus.COMPLETED
     assert provider.asked.count("POST /jobs") == 1
+
+
+async def test_a_store_that_becomes_read_only_under_a_run(opened: Opened, provider: Provider) -> None:
+    """The run stands still, new ones are refused, and it goes on when the store can be written again."""
+    reached = provider.hold("POST /jobs")
+    provider.busy = 0
+    async with opened() as engine:
+        first = await engine.start("d1", "flow.yaml", "job", {})
+        await reached.wait()
+        database_ = engine._store._database  # type: ignore[attr-defined]
+        await database_.ask(lambda connection: connection.execute("PRAGMA query_only = ON").fetchall())
+        provider.gates["POST /jobs"].set()
+        with pytest.raises(StoreError, match="readonly database"):
+            await engine.start("d1", "flow.yaml", "job", {})
+        with pytest.raises(StoreError, match="readonly database"):
+            await engine.cancel(first.id)
+        await anyio.sleep(0.5)
+        assert provider.asked == ["POST /jobs"]
+        await database_.ask(lambda connection: connection.execute("PRAGMA query_only = OFF").fetchall())
+        ended = await engine.wait(first.id, "", PATIENCE)
+    assert ended.ended
+    assert provider.asked.count("POST /jobs") == 1
+
+
+@pytest.mark.skipif(shutil.which("unshare") is None, reason="no file system can be mounted here")
+@pytest.mark.parametrize("name", ["runs.sqlite3", "folder/runs.sqlite3"])
+def test_a_read_only_disk(tmp_path: Path, name: str) -> None:
+    """With a store on it, and with a folder that would have to be made."""
+    make = f'{sys.executable} -c "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute(sys.argv[2])"'
+    store = tmp_path / "disk" / name
+    script = [
+        "mount -t tmpfs tmpfs disk",
+        f"{make} disk/runs.sqlite3 'PRAGMA user_version = 1'",
+        "mount -o remount,ro disk",
+        f"exec {sys.executable} -m arazzo_mcp serve {WORKFLOWS / 'fal.arazzo.yaml'} --store {store}",
+    ]
+    (tmp_path / "disk").mkdir()
+    done = subprocess.run(
+        ["unshare", "-rm", "sh", "-c", " && ".join(script)],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdin=subprocess.DEVNULL, capture_output=True,
+        text=True, timeout=60, check=False,
+    )  # fmt: skip
+    if done.returncode in (1, 32):
+        pytest.skip(f"no file system can be mounted here: {done.stderr}")
+    assert done.returncode == 2, done.stderr
+    assert f"{store} cannot be opened: Read-only file system. Choose another with --store." in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 # --- a process that stands still
