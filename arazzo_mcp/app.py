@@ -194,7 +194,8 @@ async def open_engine(
             return await client.perform(call, shelf.linked(digest).operation(call.target))
 
         locks = settings.store.with_name(f"{settings.store.name}.owners")
-        async with LocalEngine(store, shelf, perform, locks=locks, documents=documents) as engine:
+        keep = settings.keep_days
+        async with LocalEngine(store, shelf, perform, locks=locks, documents=documents, keep_days=keep) as engine:
             yield engine
 
 

@@ -8,14 +8,16 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from dataclasses import asdict
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import anyio
 import typer
 
 from arazzo_mcp import __version__, cli_authors, cli_runs
-from arazzo_mcp.errors import ArazzoMcpError, DocumentError
+from arazzo_mcp.errors import ArazzoMcpError, DocumentError, UnknownRun, UsageError
 from arazzo_mcp.options import (
     AsJson,
     Config,
@@ -236,8 +238,10 @@ def runs_list(
     settings = settings_of(config, store=store)
 
     async def go() -> None:
-        async with SqliteStore(settings.store) as opened:
-            found = await opened.newest("", limit, status, workflow)
+        found = []
+        if _is_there(settings.store):
+            async with SqliteStore(settings.store) as opened:
+                found = await opened.newest("", limit, status, workflow)
         if as_json:
             typer.echo(json.dumps([envelope(one, 0) for one in found], ensure_ascii=False))
             return
@@ -250,16 +254,19 @@ def runs_list(
 def runs_show(run_id: str, store: Store = None, config: Config = None, as_json: AsJson = False) -> None:
     """Everything about one run, with its outputs in full."""
     from arazzo_mcp.command_line import run_details
+    from arazzo_mcp.engine.prune import why_unknown
     from arazzo_mcp.engine.store import SqliteStore
-    from arazzo_mcp.errors import UnknownRun
 
     settings = settings_of(config, store=store)
 
     async def go() -> None:
+        _must_be_there(settings.store, run_id)
         async with SqliteStore(settings.store) as opened:
             found = await opened.get(run_id)
+            left = await opened.tombstone(run_id)
         if found is None:
-            raise UnknownRun(f"there is no run {run_id!r} in {settings.store}. See `arazzo-mcp runs list`.")
+            why = why_unknown(run_id, "", left, settings.keep_days)
+            raise UnknownRun(f"{why} ({settings.store}). See `arazzo-mcp runs list`.")
         typer.echo(json.dumps(run_details(found), indent=None if as_json else 2, ensure_ascii=False))
 
     run_async(go)
@@ -275,6 +282,7 @@ def runs_cancel(run_id: str, store: Store = None, config: Config = None, as_json
     settings = settings_of(config, store=store)
 
     async def go() -> int:
+        _must_be_there(settings.store, run_id)
         async with open_engine(Library((), ()), settings, take_over=False) as engine:
             ended = await cancelled(engine, run_id)
         typer.echo(shown(ended, as_json=as_json))
@@ -285,6 +293,48 @@ def runs_cancel(run_id: str, store: Store = None, config: Config = None, as_json
 
 runs.command("attach")(cli_runs.attach)
 runs.command("wait")(cli_runs.wait)
+
+
+@runs.command("prune")
+def runs_prune(
+    older_than: Annotated[
+        str | None, typer.Option(metavar="7d|12h", help="How long ago they ended.", show_default="keep_days")
+    ] = None,
+    store: Store = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Drop runs that ended long ago, as every server does by itself. A run that works is never dropped."""
+    from arazzo_mcp.command_line import pruned_line, seconds_of
+    from arazzo_mcp.engine.prune import Pruned, prune
+    from arazzo_mcp.engine.store import SqliteStore
+
+    settings = settings_of(config, store=store)
+    if older_than is None and not settings.keep_days:
+        raise UsageError("runs are kept for ever (keep_days = 0). Say which to drop: --older-than 7d")
+    age = seconds_of(f"{settings.keep_days}d" if older_than is None else older_than)
+
+    async def go() -> None:
+        done = Pruned()
+        if _is_there(settings.store):
+            async with SqliteStore(settings.store) as opened:
+                done = await prune(opened, age)
+        typer.echo(json.dumps(asdict(done)) if as_json else pruned_line(done))
+
+    run_async(go)
+
+
+def _is_there(store: Path) -> bool:
+    """Whether there is a store; looking makes none."""
+    if not store.exists():
+        err.print(f"there is no run store {store} yet", markup=False)
+        return False
+    return True
+
+
+def _must_be_there(store: Path, run_id: str) -> None:
+    if not store.exists():
+        raise UnknownRun(f"there is no run {run_id!r}, as there is no run store {store}")
 
 
 def _log_to_stderr(level: LogLevel) -> None:

@@ -15,8 +15,9 @@ from rich.text import Text
 
 from arazzo_mcp.arazzo.scope import Json
 from arazzo_mcp.engine.local import LocalEngine
+from arazzo_mcp.engine.prune import Pruned
 from arazzo_mcp.engine.run import Run
-from arazzo_mcp.errors import UnknownRun
+from arazzo_mcp.errors import UnknownRun, UsageError
 from arazzo_mcp.server.envelope import envelope
 
 if TYPE_CHECKING:  # the SDK takes a second to import, and most commands do without it
@@ -117,6 +118,31 @@ def run_details(run: Run) -> dict[str, Json]:
         full["outputs"] = run.outcome.outputs
     moments = {name: _moment(getattr(run, name)) for name in ("created", "updated", "due") if getattr(run, name)}
     return {**full, **moments, "document": run.document, "requests": run.state.calls}
+
+
+def pruned_line(done: Pruned) -> str:
+    """What was dropped, for people."""
+    return (
+        f"dropped {done.runs} runs, {done.programs} documents that no run needs any more, "
+        f"{done.tombstones} old tombstones; the file is {done.bytes / 1e6:.1f} MB smaller"
+    )
+
+
+def seconds_of(text: str) -> float:
+    """A duration as people write it: a number of days, or with a unit (`7d`, `12h`, `30m`, `90s`).
+
+    Raises:
+        UsageError: it is none.
+    """
+    units = {"d": 86_400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
+    number, unit = (text[:-1], units[text[-1]]) if text[-1:] in units else (text, units["d"])
+    try:
+        seconds = float(number) * unit
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < math.inf:
+        raise UsageError(f"{text!r} is no duration: write 7d, 12h, 30m or 90s")
+    return seconds
 
 
 def _moment(seconds: float) -> str:

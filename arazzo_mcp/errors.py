@@ -6,7 +6,7 @@
     │   ├── UnknownWorkflow   no workflow has this name; says which there are
     │   └── InvalidInputs     the arguments do not fit the workflow's inputs; says which field and why
     ├── BindError             a call cannot be made into a request: a parameter is missing or unfit
-    ├── UnknownRun            no run has this id
+    ├── UnknownRun            no run has this id, or none any more: the message says when it was pruned
     ├── DuplicateKey          an idempotency key belongs to a run with other arguments; names that run
     ├── RunLost               another process drives this run now: this one must stop at once
     └── StoreError            the run store cannot be read or written; nothing was sent that is not recorded
@@ -55,7 +55,7 @@ class BindError(ArazzoMcpError):
 
 
 class UnknownRun(ArazzoMcpError):
-    """No run has this id."""
+    """No run has this id, or the one that had it was pruned."""
 
 
 class DuplicateKey(ArazzoMcpError):

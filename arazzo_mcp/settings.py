@@ -40,7 +40,8 @@ class Settings(BaseSettings):
     cancels its jobs (operationId or `METHOD /path`), workflowId -> `off`; credentials: `source.scheme` or `scheme` ->
     name of the environment variable that holds its value; file_roots: the folders whose files may be sent where an API
     wants a file; on_disconnect: what becomes of a run when the stream of its call is closed, where that is also how a
-    client cancels (Streamable HTTP of 2026-07-28).
+    client cancels (Streamable HTTP of 2026-07-28); keep_days: ended runs are dropped after so many days, 0 keeps them
+    for ever.
     """
 
     model_config = SettingsConfigDict(env_prefix="ARAZZO_MCP_", frozen=True, extra="forbid")
@@ -69,6 +70,7 @@ class Settings(BaseSettings):
     credentials: dict[str, str] = Field(default_factory=dict)
     file_roots: list[Path] = Field(default_factory=list)
     store: Path = Field(default_factory=default_store)
+    keep_days: float = Field(default=7.0, ge=0)
     strict: bool = False
     wait_seconds: float = Field(default=45.0, ge=0, le=3600)
     on_disconnect: Literal["detach", "cancel"] = "detach"

@@ -11,6 +11,7 @@ import contextlib
 import os
 import resource
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -46,7 +47,9 @@ pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="fork, and kill -9"),
 ]
 
-SHORT = {"boundaries": 96, "one": 60, "two": 60, "four": 60, "failing": 40, "keys": 40}
+SHORT = {
+    "boundaries": 96, "one": 60, "two": 60, "four": 60, "failing": 40, "keys": 40, "stopped": 36,
+}  # fmt: skip
 """Kills of the short form, by mode."""
 
 
@@ -105,6 +108,31 @@ async def test_a_living_process_takes_over(quiet: Stage) -> None:
     assert quiet.nursery.kill(victim)
     await journal_says(folder, "take<", "1")
     assert await quiet.nursery.died(watcher) == 0
+    verdict = judge(folder, quiet.record(), Verdict().kills, faults=False)
+    assert verdict.violations == []
+    assert verdict.ended["completed"] == 1
+
+
+async def test_a_process_that_is_stopped_loses_its_runs(quiet: Stage) -> None:
+    """And sends nothing for them when it goes on, but for what it may repeat."""
+    folder = quiet.new_folder()
+    watcher = await quiet.nursery.bear(Life(str(folder), stays=12.0, hung_seconds=2.0))
+    await journal_says(folder, "opens")
+    victim = await quiet.nursery.bear(Life(str(folder), three(quiet, "fee", 12), hung_seconds=2.0))
+    await journal_says(folder, "call<", "GET /jobs/{id} 200")
+    await anyio.sleep(0.4)  # it waits: stopped in the middle of a write it would hold the file, for all
+    assert quiet.nursery.send(victim, signal.SIGSTOP)
+    stopped = time.time()
+    try:
+        taken = await journal_says(folder, "take<", "1")
+    finally:
+        quiet.nursery.send(victim, signal.SIGCONT)
+    assert taken - stopped > 1.5
+    assert await quiet.nursery.died(victim) == 0
+    assert await quiet.nursery.died(watcher) == 0
+    after = [line for line in read_journal(folder / "journal") if line.pid == victim and line.at > taken]
+    assert [line.detail for line in after if line.word == "call>" and not line.detail.startswith("GET")] == []
+    assert [line.detail for line in after if line.word == "save<"] == []
     verdict = judge(folder, quiet.record(), Verdict().kills, faults=False)
     assert verdict.violations == []
     assert verdict.ended["completed"] == 1

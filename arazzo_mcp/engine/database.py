@@ -47,9 +47,11 @@ class Database:
         self._migrations, self._busy_seconds = migrations, busy_seconds
         self._queue: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._identity: tuple[int, int] | None = None
 
     async def __aenter__(self) -> Database:
         connection = await asyncio.to_thread(_open, self.path, self._migrations, self._busy_seconds)
+        self._identity = _identity(self.path)
         self._thread = threading.Thread(target=_serve, args=(connection, self._queue), name="run-store")
         self._thread.start()
         return self
@@ -70,6 +72,10 @@ class Database:
         """
         if self._thread is None:
             raise StoreError(f"the run store {self.path} is not open")
+        if durable and _identity(self.path) != self._identity:
+            raise StoreError(
+                f"the run store {self.path} was removed or replaced while it was open. Put it back, or start again"
+            )
         loop = asyncio.get_running_loop()
         result: asyncio.Future[T] = loop.create_future()
         self._queue.put(_Work(do, result, loop, durable))
@@ -85,6 +91,7 @@ def _open(path: Path, migrations: Sequence[str], busy_seconds: float) -> sqlite3
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=busy_seconds)
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of a new file: it can give space back
         connection.execute("PRAGMA journal_mode = WAL")
         _migrate(connection, path, migrations)
     except OSError as error:
@@ -94,6 +101,15 @@ def _open(path: Path, migrations: Sequence[str], busy_seconds: float) -> sqlite3
     except sqlite3.Error as error:
         raise StoreError(f"the run store {path} cannot be opened: {error}. Choose another with --store.") from error
     return connection
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file has this path now. One that was removed can be written on, and nobody would ever read it again."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[str]) -> None:

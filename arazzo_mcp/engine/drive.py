@@ -47,6 +47,7 @@ class Live:
 
     def __init__(self, run: Run) -> None:
         self.run = run
+        self.driver = anyio.CancelScope()
         self._changed = anyio.Event()
         self._cancelling = run.state.cancel
         self._cancel = run.cancel and not run.state.cancel

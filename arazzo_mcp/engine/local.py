@@ -1,16 +1,20 @@
 """LocalEngine: runs as tasks of this process over a shared store.
 
 Several processes may share one store. Each holds a lock file that the kernel frees when it dies; a run belongs to the
-process whose name it carries, and the runs of a dead one are taken over by a process that serves the same documents.
+process whose name it carries, and the runs of one that is dead, or has stood still for long, are taken over by one that
+serves the same documents. A process that goes on after it stood still lets go of the runs that have another owner now.
 """
 
 from __future__ import annotations
 
 import logging
+import random
 import secrets
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -19,13 +23,14 @@ import anyio
 from anyio.abc import TaskGroup
 
 from arazzo_mcp.arazzo.attach import attach_problems, of_present
-from arazzo_mcp.arazzo.command import Command, Done, Outcome, Program, Resumed, Started, Wait
+from arazzo_mcp.arazzo.command import CallOperation, Command, Done, Outcome, Program, Resumed, Started, Wait
 from arazzo_mcp.arazzo.interpreter import advance
-from arazzo_mcp.arazzo.scope import MOST_DEPTH, Json, within
+from arazzo_mcp.arazzo.scope import MOST_DEPTH, Exchange, Json, within
 from arazzo_mcp.arazzo.state import State
 from arazzo_mcp.engine.drive import Live, drive, recovered
 from arazzo_mcp.engine.once import UNDELIVERED_SECONDS, Once, arguments_digest
-from arazzo_mcp.engine.owner import Owner
+from arazzo_mcp.engine.owner import HUNG_SECONDS, Owner
+from arazzo_mcp.engine.prune import DAY_SECONDS, prune, why_unknown
 from arazzo_mcp.engine.run import Perform, Programs, Run, RunStatus, Store
 from arazzo_mcp.errors import ArazzoMcpError, InvalidInputs, RunLost, StoreError, UnknownRun
 
@@ -45,11 +50,19 @@ _NOTHING_TO_RESUME: Final = {
     RunStatus.COMPLETED: "run {} has completed: its outputs are there, and nothing is left to do",
 }
 
+PRUNE_SECONDS: Final = 3600.0
+"""How often ended runs are looked for that are old enough to be dropped."""
+
+_PRUNE_AT_FIRST_SECONDS: Final = 2.0
+_RETRY_SECONDS: Final = 0.5
+
 
 class LocalEngine:
     """The engine of `arazzo_mcp.engine.run.Engine` in this process. An async context manager.
 
     documents: runs of these Arazzo files that a dead process left behind are taken over; None takes over none.
+    keep_days: ended runs are dropped when they are older than that; 0 keeps them for ever. hung_seconds: so long
+    another process may show no life before its runs are taken over.
     """
 
     def __init__(
@@ -60,11 +73,17 @@ class LocalEngine:
         *,
         locks: Path,
         documents: Iterable[str] | None = None,
+        keep_days: float = 0.0,
+        hung_seconds: float = HUNG_SECONDS,
     ) -> None:
         self._store, self._programs, self._perform = store, programs, perform
         self._documents = None if documents is None else frozenset(documents)
-        self._owner = Owner(locks)
+        self._owner, self._keep_days = Owner(locks, hung_seconds), keep_days
         self._live: dict[str, Live] = {}
+        self._starting: set[str] = set()
+        self._refused: set[str] = set()
+        self._astray = self._stood_still = False
+        self._taking = anyio.Lock()
         self._foreign = anyio.Event()
         self._ending = anyio.Event()
         self._tasks: TaskGroup | None = None
@@ -73,7 +92,8 @@ class LocalEngine:
         self._owner.acquire()
         self._tasks = await anyio.create_task_group().__aenter__()
         await self._look_after()
-        self._tasks.start_soon(self._watch)
+        for task in (self._beat, self._watch, self._prune):
+            self._tasks.start_soon(task)
         return self
 
     async def __aexit__(
@@ -157,13 +177,28 @@ class LocalEngine:
 
     async def _begin(self, run: Run, program: Program, outside: Json, since: float | None = None) -> Run:
         """Record a new run and drive it. outside: what it was given, which may be anything."""
-        with anyio.CancelScope(shield=True):  # a call that is cancelled must not leave a run that nobody drives
-            run = await self._create(run, outside, since)
-            if run.deduplicated:
-                return await self._found(run)
-            log.info("run %s of %s started", run.id, run.workflow)
-            self._drive(run, program)
-        return run
+        with anyio.CancelScope(shield=True), self._recording(run.id, self._refused):
+            # a call that is cancelled must not leave a run that nobody drives
+            recorded = await self._create(run, outside, since)
+            if not recorded.deduplicated:
+                log.info("run %s of %s started", run.id, run.workflow)
+                self._drive(recorded, program)
+        return await self._found(recorded) if recorded.deduplicated else recorded
+
+    @contextmanager
+    def _recording(self, run_id: str, refused: set[str] | None = None) -> Iterator[None]:
+        """Nobody else here takes the run for one that is left alone. Where the store fails, it may be one: it is looked
+        for later, and forgotten where it is among the `refused`."""
+        self._starting.add(run_id)
+        try:
+            yield
+        except StoreError:
+            if refused is not None:
+                refused.add(run_id)
+            self._astray = True
+            raise
+        finally:
+            self._starting.discard(run_id)
 
     async def _create(self, run: Run, outside: Json, since: float | None) -> Run:
         if not within(outside, MOST_DEPTH + 1):
@@ -193,7 +228,7 @@ class LocalEngine:
         live = self._live.get(run_id)
         run = live.run if live else await self._store.get(run_id)
         if run is None or run.principal != principal:
-            raise UnknownRun(f"there is no run {run_id!r}")
+            raise UnknownRun(why_unknown(run_id, principal, await self._store.tombstone(run_id), self._keep_days))
         return run
 
     async def wait(self, run_id: str, principal: str, seconds: float, seen: tuple[Json, ...] | None = None) -> Run:
@@ -243,7 +278,7 @@ class LocalEngine:
         command = Wait(run.state.step, 0.0)
         state = replace(run.state, failed=run.outcome.error if run.outcome else None)
         again = replace(run, state=state, outcome=None, owner=self.owner, command=command, due=time.time(), cancel=True)
-        with anyio.CancelScope(shield=True):
+        with anyio.CancelScope(shield=True), self._recording(run.id):
             if await self._store.reopen(again):
                 self._drive(again, program)
 
@@ -264,8 +299,9 @@ class LocalEngine:
 
     async def _to_its_end(self, live: Live, program: Program) -> None:
         try:
-            await drive(live, program, self._store, self._perform)
-            log.info("run %s %s", live.run.id, live.run.status)
+            with live.driver:
+                await drive(live, program, self._store, partial(self._perform_own, live))
+                log.info("run %s %s", live.run.id, live.run.status)
         except RunLost as lost:
             log.warning("%s", lost)
         except Exception:
@@ -302,13 +338,15 @@ class LocalEngine:
             except StoreError as error:
                 log.error("other processes cannot be watched meanwhile: %s", error)
             self._owner.keep()
-            if time.monotonic() - looked >= _TAKE_OVER_SECONDS:
+            if time.monotonic() - looked >= self._owner.look_seconds:
                 looked = time.monotonic()
                 await self._look_after()
 
     async def _look_after(self, run_id: str | None = None) -> None:
         """Take over what dead processes have left; what keeps us from it now is tried again."""
         try:
+            await self._let_go()
+            await self._gather()
             await self._take_over(run_id)
         except (StoreError, OSError) as error:
             log.error("runs of dead processes cannot be taken over meanwhile: %s", error)
@@ -338,11 +376,80 @@ class LocalEngine:
             return
         documents = None if run_id is not None else self._documents
         for owner in await self._store.owners():
-            if owner != self.owner and self._owner.is_dead(owner):
-                with anyio.CancelScope(shield=True):  # what is taken must be driven
-                    for run in await self._store.take(owner, self.owner, documents, run_id):
-                        await self._recover(run)
-                    await self._hear_cancels()  # of a run that had been taken and was not driven yet
+            if owner != self.owner and self._owner.is_gone(owner):
+                await self._take(owner, documents, run_id)
+
+    async def _take(self, owner: str, documents: Iterable[str] | None, run_id: str | None) -> None:
+        with anyio.CancelScope(shield=True):  # what is taken must be driven
+            async with self._taking:
+                # a run whose driver of an earlier time has not stopped yet has to wait: two must never drive it
+                busy = {*self._live, *self._starting, *self._refused}
+                try:
+                    taken = await self._store.take(owner, self.owner, documents, run_id, busy)
+                except StoreError:
+                    self._astray = True
+                    raise
+                for run in taken:
+                    await self._recover(run)
+            await self._hear_cancels()  # of a run that had been taken and was not driven yet
+
+    async def _gather(self) -> None:
+        """A store that fails may have recorded all the same what it said that it had not: runs that are ours and that
+        nobody drives. What was refused is forgotten, what was taken is driven."""
+        if not self._astray:
+            return
+        for run_id in tuple(self._refused):
+            await self._store.discard(run_id, self.owner)
+            self._refused.discard(run_id)
+        self._astray = False
+        await self._take(self.owner, None, None)
+
+    async def _let_go(self) -> None:
+        """After this process stood still: stop the drivers of runs that another process drives now."""
+        if not self._stood_still:
+            return
+        for run_id in await self._store.lost(self.owner, tuple(self._live)):
+            if live := self._live.get(run_id):
+                log.warning("run %s was taken over by another process while this one stood still", run_id)
+                live.driver.cancel()
+        self._stood_still = False
+
+    async def _perform_own(self, live: Live, program: str, call: CallOperation) -> Exchange:
+        """Send nothing for a run that may have been taken over since the call was recorded."""
+        if self._stood_still or self._owner.stood_still():
+            self._stood_still = True
+            self._owner.beat()  # first: from now on it is not taken any more
+            if await self._is_lost(live.run.id):
+                raise RunLost(f"run {live.run.id} is driven by another process now")
+        return await self._perform(program, call)
+
+    async def _is_lost(self, run_id: str) -> bool:
+        while True:
+            try:
+                return bool(await self._store.lost(self.owner, [run_id]))
+            except StoreError as error:
+                log.error("run %s stands still, as its owner cannot be read: %s", run_id, error)
+            await anyio.sleep(_RETRY_SECONDS)
+
+    async def _beat(self) -> None:
+        """Show others that this process lives, from the loop that drives its runs: a blocked one shows nothing."""
+        while True:
+            self._stood_still |= self._owner.stood_still()
+            self._owner.beat()
+            await anyio.sleep(self._owner.beat_seconds)
+
+    async def _prune(self) -> None:
+        """Drop old runs soon after the start and then every hour or so, each process at times of its own."""
+        await anyio.sleep(random.uniform(0, _PRUNE_AT_FIRST_SECONDS))
+        while self._keep_days:
+            try:
+                pruned = await prune(self._store, self._keep_days * DAY_SECONDS)
+            except StoreError as error:
+                log.error("old runs cannot be dropped meanwhile: %s", error)
+            else:
+                if pruned.runs:
+                    log.info("%d runs that ended more than %g days ago were dropped", pruned.runs, self._keep_days)
+            await anyio.sleep(random.uniform(0.5, 1.5) * PRUNE_SECONDS)
 
     async def _recover(self, run: Run) -> None:
         try:

@@ -137,6 +137,18 @@ def attach_call(attach: Mapping[str, Json]) -> str:
     return f"run_attach with run_id {json.dumps(attach['run_id'])} and outputs {json.dumps(attach['outputs'])}"
 
 
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """What is left of a run that was pruned. ended, pruned: when."""
+
+    id: str
+    principal: str
+    workflow: str
+    status: str
+    ended: float
+    pruned: float
+
+
 Perform = Callable[[str, CallOperation], Awaitable[Exchange]]
 """Performs one API call of a program (given by digest), once, and never raises for what a provider does."""
 
@@ -199,8 +211,24 @@ class Store(Protocol):
     async def owners(self) -> list[str]:
         """Everybody who owns a working run."""
 
-    async def take(self, dead: str, owner: str, documents: Iterable[str] | None, run_id: str | None) -> list[Run]:
-        """Make an owner's working runs another's: those of the given documents (None: all), or a single one."""
+    async def take(
+        self, dead: str, owner: str, documents: Iterable[str] | None, run_id: str | None, but: Collection[str] = ()
+    ) -> list[Run]:
+        """Make an owner's working runs another's: those of the given documents (None: all), or a single one. but: runs
+        that stay as they are."""
+
+    async def lost(self, owner: str, run_ids: Collection[str]) -> list[str]:
+        """Which of these runs somebody else owns."""
+
+    async def discard(self, run_id: str, owner: str) -> None:
+        """Forget a run of an owner that has not begun."""
+
+    async def prune(self, what: str, before: float, most: int) -> int:
+        """Drop some of the "runs" that ended, "tombstones", "programs" or "space" (see `arazzo_mcp.engine.prune`): how
+        many, or for space how many bytes."""
+
+    async def tombstone(self, run_id: str) -> Tombstone | None:
+        """What is left of a run that was pruned."""
 
     async def version(self) -> int:
         """Changes whenever another process has written."""

@@ -5,11 +5,13 @@ Keep the file on a local disk: SQLite's locks are not safe on network file syste
 
 from __future__ import annotations
 
+import json
 import logging
 import sqlite3
 import zlib
 from collections.abc import Collection, Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
@@ -19,7 +21,8 @@ from pydantic import TypeAdapter
 from arazzo_mcp.arazzo.command import COMMAND_JSON, Outcome
 from arazzo_mcp.arazzo.state import STATE_JSON
 from arazzo_mcp.engine.database import Database
-from arazzo_mcp.engine.run import Run
+from arazzo_mcp.engine.prune import TRANSACTIONS, tombstone
+from arazzo_mcp.engine.run import Run, Tombstone
 from arazzo_mcp.errors import DuplicateKey, RunLost, StoreError
 
 log = logging.getLogger(__name__)
@@ -197,7 +200,9 @@ class SqliteStore:
 
         return await self._database.ask(do)
 
-    async def take(self, dead: str, owner: str, documents: Iterable[str] | None, run_id: str | None) -> list[Run]:
+    async def take(
+        self, dead: str, owner: str, documents: Iterable[str] | None, run_id: str | None, but: Collection[str] = ()
+    ) -> list[Run]:
         """Make an owner's working runs another's."""
         wanted = None if documents is None else set(documents)
 
@@ -205,7 +210,7 @@ class SqliteStore:
             found = connection.execute(f"SELECT {_COLUMNS} FROM runs WHERE owner = ? AND status = 'working'", (dead,))
             rows = [
                 row for row in found.fetchall()
-                if (run_id is None or row[0] == run_id) and (wanted is None or row[3] in wanted)
+                if (run_id is None or row[0] == run_id) and (wanted is None or row[3] in wanted) and row[0] not in but
             ]  # fmt: skip
             connection.executemany(
                 "UPDATE runs SET owner = ? WHERE id = ? AND owner = ?", [(owner, row[0], dead) for row in rows]
@@ -213,6 +218,34 @@ class SqliteStore:
             return rows
 
         return [replace(run, owner=owner) for run in self._runs(await self._database.ask(do, durable=True))]
+
+    async def lost(self, owner: str, run_ids: Collection[str]) -> list[str]:
+        """Which of these runs somebody else owns."""
+        asked = (json.dumps(list(run_ids)), owner)
+
+        def do(connection: sqlite3.Connection) -> list[str]:
+            found = connection.execute(
+                "SELECT id FROM runs WHERE id IN (SELECT value FROM json_each(?)) AND owner <> ?", asked
+            )
+            return [row[0] for row in found]
+
+        return await self._database.ask(do)
+
+    async def discard(self, run_id: str, owner: str) -> None:
+        """Forget a run of an owner that has not begun."""
+
+        def do(connection: sqlite3.Connection) -> None:
+            connection.execute("DELETE FROM runs WHERE id = ? AND owner = ? AND status = 'working'", (run_id, owner))
+
+        await self._database.ask(do, durable=True)
+
+    async def prune(self, what: str, before: float, most: int) -> int:
+        """Drop some of what `arazzo_mcp.engine.prune.TRANSACTIONS` names, and say how much."""
+        return await self._database.ask(lambda connection: TRANSACTIONS[what](connection, before, most), durable=True)
+
+    async def tombstone(self, run_id: str) -> Tombstone | None:
+        """What is left of a run that was pruned."""
+        return await self._database.ask(partial(tombstone, run_id=run_id))
 
     async def version(self) -> int:
         """SQLite's data_version: changes whenever another process has written."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import random
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import anyio
 
 from arazzo_mcp import app
 from arazzo_mcp.engine.local import LocalEngine
+from arazzo_mcp.engine.owner import HUNG_SECONDS
 from arazzo_mcp.errors import ArazzoMcpError
 from arazzo_mcp.library import Library
 from arazzo_mcp.settings import Settings
@@ -31,7 +33,7 @@ class Life:
 
     start: runs to start; at: the number of the boundary that it dies at, 0 for none; cancels: how many runs it cancels,
     at moments of its own choice; stays: seconds that it stays after every run has ended; start_seconds: within which
-    its runs are started.
+    its runs are started; hung_seconds: so long another life may stand still before its runs are taken over.
     """
 
     folder: str
@@ -42,6 +44,7 @@ class Life:
     start_seconds: float = 0.0
     seed: int = 0
     request_seconds: float = 30.0
+    hung_seconds: float = HUNG_SECONDS
 
 
 async def live(life: Life, library: Library, settings: Settings) -> None:
@@ -50,6 +53,7 @@ async def live(life: Life, library: Library, settings: Settings) -> None:
     fate = Fate(folder / "journal", life.at)
     app.SqliteStore = mortal_store(fate)  # type: ignore[misc]
     app.ApiClient = mortal_client(fate)  # type: ignore[misc]
+    app.LocalEngine = partial(LocalEngine, hung_seconds=life.hung_seconds)  # type: ignore[assignment, misc]
     own = settings.model_copy(update={"store": folder / "runs.sqlite3", "request_seconds": life.request_seconds})
     async with app.open_engine(library, own, take_over=True, environ=ENVIRONMENT) as engine:
         fate.note("opens", detail=engine.owner)

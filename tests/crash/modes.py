@@ -50,6 +50,10 @@ MODES: Final[dict[str, Mode]] = {
         lambda n: _worlds(n, processes=2, runs=2, cancels=1, faults=True),
         0.08,
     ),
+    "stopped": Mode(
+        "four processes that are stopped, go on and are stopped again",
+        lambda n: _worlds(n, processes=4, runs=2, cancels=1, stops=True),
+    ),
 }
 
 

@@ -17,18 +17,22 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from arazzo_mcp.engine.owner import HUNG_SECONDS
 from tests.conftest import ROOT
 from tests.crash.life import Life
 from tests.crash.verdict import Verdict, judge, read_journal
 from tests.crash.work import Work, work
 
 _LIFE_SECONDS: Final = 90.0
+_HUNG_SECONDS: Final = 2.0
+"""How long lives wait for one that is stopped, in worlds where they are."""
 
 
 @dataclass(frozen=True)
 class Plan:
     """How a world goes: `processes` live at once; each starts `runs` runs and cancels `cancels` others.
 
+    stops: lives are not killed but stopped (SIGSTOP), for shorter or longer than others wait for them, and go on.
     boundaries: the numbers of the boundaries that lives die at, one after the other; where there are none they are
     killed at random, by themselves at any boundary or from outside at any time. only: the one workflow that is run.
     """
@@ -40,6 +44,7 @@ class Plan:
     boundaries: tuple[int, ...] = ()
     faults: bool = False
     only: str = ""
+    stops: bool = False
 
 
 @dataclass
@@ -78,9 +83,13 @@ class Nursery:
 
     def kill(self, pid: int) -> bool:
         """kill -9; False where it has died before."""
+        return self.send(pid, signal.SIGKILL)
+
+    def send(self, pid: int, sent: signal.Signals) -> bool:
+        """A signal; False where it has died before."""
         if self.dead[pid].done():
             return False
-        os.kill(pid, signal.SIGKILL)
+        os.kill(pid, sent)
         return True
 
 
@@ -183,6 +192,9 @@ class World:
     _own = 0
 
     async def _life(self) -> None:
+        if self.plan.stops:
+            await self._stopped_life()
+            return
         at = self._boundary()
         pid = await self.stage.nursery.bear(self._new_life(at))
         if at == 0:
@@ -193,6 +205,22 @@ class World:
             return
         status = await self.stage.nursery.died(pid)
         self._own += status == -signal.SIGKILL
+
+    async def _stopped_life(self) -> None:
+        """Stopped and continued up to three times; at last it is killed, or lives to its end."""
+        pid = await self.stage.nursery.bear(self._new_life(0))
+        for _ in range(3):
+            await asyncio.sleep(self.some.uniform(0.0, 0.8))
+            if self._killed() >= self.plan.kills or not self.stage.nursery.send(pid, signal.SIGSTOP):
+                break
+            self.kills["stopped"] += 1
+            try:
+                await asyncio.sleep(self.some.uniform(0.1, 2.0) * _HUNG_SECONDS)
+            finally:
+                self.stage.nursery.send(pid, signal.SIGCONT)
+        if self.some.random() < 0.3:
+            self.stage.nursery.kill(pid)
+        await self.stage.nursery.died(pid)
 
     def _boundary(self) -> int:
         if self.boundaries:
@@ -210,12 +238,14 @@ class World:
             start_seconds=0.4 if at == 0 else 0.0,
             seed=self.some.getrandbits(32),
             request_seconds=3.0 if self.plan.faults else 30.0,
+            hung_seconds=_HUNG_SECONDS if self.plan.stops else HUNG_SECONDS,
         )
 
     async def _to_the_end(self) -> None:
         """The last lives start nothing; they end when every run has."""
         patience = 3.0 if self.plan.faults else 30.0
-        last = [Life(str(self.folder), request_seconds=patience) for _ in range(self.plan.processes)]
+        hung = _HUNG_SECONDS if self.plan.stops else HUNG_SECONDS
+        last = [Life(str(self.folder), request_seconds=patience, hung_seconds=hung) for _ in range(self.plan.processes)]
         pids = [await self.stage.nursery.bear(life) for life in last]
         for pid in pids:
             with contextlib.suppress(TimeoutError):
