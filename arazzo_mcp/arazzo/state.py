@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 from pydantic import TypeAdapter
 
-from arazzo_mcp.arazzo.scope import Ended, Json
+from arazzo_mcp.arazzo.scope import Ended, Exchange, Json
 
 Remote = Literal["cancelled", "cancel_requested", "already_completed", "failed", "unsupported", "nothing_started"]
 
@@ -51,7 +51,8 @@ class State:
     the provider last said of the job; cancel: the cancel's own request is under way, tries: how often it has been sent,
     too_late: calls that came too late; remote: what became of it; perhaps: an earlier cancel, whose answer was lost,
     may have been taken; failed: the problem of a run that had failed and goes on only to cancel its job; transfers:
-    how often control went over to a workflow.
+    how often control went over to a workflow; received: bytes of all responses; grace: until so many calls the limits of
+    a run do not hold, as it fetches what is paid for.
     """
 
     frames: tuple[Frame, ...] = ()
@@ -67,6 +68,8 @@ class State:
     remote: Remote | None = None
     perhaps: bool = False
     failed: dict[str, Json] | None = None
+    received: int = 0
+    grace: int = 0
     version: int = 1
 
     @property
@@ -122,6 +125,10 @@ class State:
             return self
         frames = (f if f.left is None else replace(f, left=f.left - seconds) for f in self.frames)
         return replace(self, frames=tuple(frames))
+
+    def answered(self, exchange: Exchange) -> State:
+        """After one call more."""
+        return replace(self, calls=self.calls + 1, received=self.received + exchange.size)
 
     def time_left(self) -> float | None:
         """The seconds until the first timeout of a frame, None where there is none."""

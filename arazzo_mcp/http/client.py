@@ -119,7 +119,8 @@ class ApiClient:
         except Exception as error:  # noqa: BLE001  (the request ends here; whatever went wrong, it may have arrived)
             return replace(_exchange(request, failure=_failure(error, request)), seconds=time.monotonic() - started)
         body = decode(response.headers.get("content-type", ""), content)
-        return replace(_exchange(request, response, body), seconds=time.monotonic() - started)
+        took = time.monotonic() - started
+        return replace(_exchange(request, response, body), seconds=took, size=len(content))
 
     async def _answer(self, request: httpx.Request) -> tuple[httpx.Response, bytes]:
         response = await self._client_for(request.url).send(request, stream=True, follow_redirects=False)
@@ -214,7 +215,7 @@ def _failure(error: Exception, request: Request) -> Failure:
     ):
         return Failure("timeout", f"{where}: no answer in time")
     if isinstance(error, Refused):
-        return Failure("broken", f"{where}: {error}")
+        return Failure("refused", f"{where}: {error}")
     return Failure("broken", f"{where}: the connection broke ({type(cause or error).__name__})")
 
 
