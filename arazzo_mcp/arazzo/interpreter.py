@@ -42,7 +42,16 @@ from arazzo_mcp.arazzo.model import (
     Workflow,
     WorkflowId,
 )
-from arazzo_mcp.arazzo.patience import NOT_NOW, TAKEN, believed, is_lost, is_not_now, patience, precision
+from arazzo_mcp.arazzo.patience import (
+    MOST_RETRY_AFTER,
+    NOT_NOW,
+    TAKEN,
+    believed,
+    is_lost,
+    is_not_now,
+    patience,
+    precision,
+)
 from arazzo_mcp.arazzo.problem import LIMIT_REACHED, failure, problem
 from arazzo_mcp.arazzo.scope import ABSENT, Ended, Exchange, Json, Scope
 from arazzo_mcp.arazzo.state import THEN, Frame, Remote, State
@@ -242,7 +251,7 @@ def _conclude(
             return _enter(program, state.leaving(step.id, following.id)) if following else _end(program, state)
         case End() if verdict.ok:
             return _end(program, state)
-        case None if _not_now(program, workflow, step, exchange) and (again := _patient(state, step, exchange)):
+        case None if _not_now(program, workflow, step, exchange, scope) and (again := _patient(state, step, exchange)):
             return again
         case None | End():
             return _end(program, state, trouble or failure(state, verdict, exchange))
@@ -252,9 +261,14 @@ def _conclude(
             return _retry(program, state, step, retry, exchange, succeeded=verdict.ok)
 
 
-def _not_now(program: Program, workflow: Workflow, step: Step, exchange: Exchange) -> bool:
+def _not_now(program: Program, workflow: Workflow, step: Step, exchange: Exchange, scope: Scope) -> bool:
+    """Whether it is to be asked again later. Where a document says itself how often a request is sent that must not be
+    repeated, it is sent no more often."""
     target = program.targets.get((workflow.id, step.id))
-    return target is not None and is_not_now(exchange, repeatable=target.method in REPEATABLE)
+    if target is None:
+        return False
+    repeatable = target.method in REPEATABLE
+    return is_not_now(exchange, repeatable=repeatable) and (repeatable or decide(step.on_failure, scope, {}) is None)
 
 
 def _outputs(step: Step, scope: Scope, ok: bool, child: Ended | None) -> dict[str, Json]:
@@ -325,9 +339,10 @@ def _retry(program: Program, state: State, step: Step, retry: Retry, exchange: E
     executed and the context is returned, after which the current step is retried." Among success actions the named
     step itself is what runs again."""
     state = state.retrying(step.id, retry.name)
-    asked = believed(exchange)
-    seconds = (retry.after or 0.0) if asked is None else asked
-    exact: Precision = "exact" if asked is None else "least"
+    exact: Precision = "exact" if exchange.retry_after is None else "least"
+    seconds = retry.after or 0.0
+    if exchange.retry_after is not None:
+        seconds = min(exchange.retry_after, MOST_RETRY_AFTER)
     match retry.first:
         case StepId(name) if name != step.id:
             back = THEN.join(filter(None, (step.id, state.frame.back)))

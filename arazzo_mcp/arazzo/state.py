@@ -51,8 +51,8 @@ class State:
     the provider last said of the job; cancel: the cancel's own request is under way, tries: how often it has been sent,
     too_late: calls that came too late; remote: what became of it; perhaps: an earlier cancel, whose answer was lost,
     may have been taken; failed: the problem of a run that had failed and goes on only to cancel its job; transfers:
-    how often control went over to a workflow; received: bytes of all responses; grace: until so many calls the limits of
-    a run do not hold, as it fetches what is paid for.
+    how often control went over to a workflow; received: bytes of all responses; grace: until so many calls the limits
+    of a run do not hold, as it fetches what is paid for.
     """
 
     frames: tuple[Frame, ...] = ()

@@ -1,7 +1,9 @@
 """The loop that drives one run: save what is about to happen, let it happen, advance.
 
 It also owns one policy: what to do about a call that may or may not have reached the provider. Such a call is repeated
-when repeating it cannot do harm; any other ends the run as `in_doubt`, and is never sent twice.
+when repeating it cannot do harm; any other ends the run as `in_doubt`, and is never sent twice. Hence a call that must
+not be repeated takes its turn at the gate of its source before it is recorded as about to be sent: what waits there has
+not been sent, and is recorded as a wait. Any other is recorded first, and then takes its turn.
 """
 
 from __future__ import annotations
@@ -9,9 +11,10 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from itertools import count
 from typing import Final
 
@@ -33,12 +36,16 @@ from arazzo_mcp.arazzo.command import (
 from arazzo_mcp.arazzo.interpreter import advance
 from arazzo_mcp.arazzo.scope import Exchange, Failure
 from arazzo_mcp.arazzo.state import State
+from arazzo_mcp.engine.limits import MOST_SPREAD, OPEN, UNLIMITED, Gates, RunLimits, Turn, kept_for
 from arazzo_mcp.engine.run import Perform, Run, Store, may_repeat
 from arazzo_mcp.errors import StoreError
 
 log = logging.getLogger(__name__)
 
-_MAY_HAVE_ARRIVED: Final = ("timeout", "broken")
+_SOON_SECONDS: Final = 900.0
+"""A deadline that is further away than any request takes needs no timer."""
+
+_MAY_HAVE_ARRIVED: Final = ("timeout", "broken", "refused")
 
 
 class Live:
@@ -110,27 +117,53 @@ class Live:
             self._awaited.deadline = self._deadline
 
 
-async def drive(live: Live, program: Program, store: Store, perform: Perform) -> None:
-    """Drive a run to its end.
+async def drive(
+    live: Live,
+    program: Program,
+    store: Store,
+    perform: Perform,
+    gates: Gates = OPEN,
+    limits: RunLimits = UNLIMITED,
+) -> None:
+    """Drive a run to its end. gates: what each call passes; limits: what the run may take.
 
     Raises:
         RunLost: another process drives it now.
         ValueError: where it is cannot be written as JSON.
     """
+    with Turn(gates) as turn:
+        await _drive(live, program, store, perform, turn, limits)
+
+
+async def _drive(live: Live, program: Program, store: Store, perform: Perform, turn: Turn, limits: RunLimits) -> None:
     state, command = live.run.state, live.run.command
     while not isinstance(command, Done):
+        if limit := limits.reached(live.run, state):
+            # its job must not run and cost on: the run ends as one that is cancelled does
+            turn.give_back()
+            state, command = advance(program, replace(state, failed=limit), CancelRequested())
+            continue
+        queued = _queued(state, command, turn)
+        if queued is not None:
+            command = Wait(state.step, 0.0)  # after which the same call is asked for again
         if _must_not_be_lost(state, command):
             # a process that is ending starts nothing that it might not see the end of
             await anyio.lowlevel.checkpoint()
         answered = live.run.state.cancel and not state.cancel
-        run = _about_to(live.run, state, command)
+        run = _about_to(live.run, state, command, limits.deadline(live.run))
         if not _is_recorded(live.run, state, command):
             await _save(store, run, durable=_must_not_be_lost(state, command), cancel_answered=answered)
         live.publish(replace(run, cancel=live.run.cancel))  # asked for while this was recorded
         if answered:
             live.cancel_answered()
-        event = await _happen(live, state, command, perform)
-        state, command = _doubt(state, command, event) or advance(program, state, event)
+        if queued is not None:
+            event = await _interruptible(live, limits, partial(_queue, live, queued, turn))
+        else:
+            event = await _happen(live, state, command, perform, turn, limits)
+        if queued is None or not isinstance(event, Woke):
+            turn.give_back()
+        if event is not None:
+            state, command = _doubt(state, command, event) or advance(program, state, event)
     run = replace(live.run, state=state, command=command, updated=time.time(), due=None, outcome=command.outcome)
     await _save(store, run, durable=True)
     live.publish(run)
@@ -162,12 +195,12 @@ def recovered(run: Run) -> Run:
     return run
 
 
-def _about_to(run: Run, state: State, command: Command) -> Run:
+def _about_to(run: Run, state: State, command: Command, deadline: float) -> Run:
     """The run as it is recorded before a command; a wait that was recorded already keeps its end."""
     now = time.time()
     resumed = isinstance(command, Wait) and command is run.command and run.due is not None
-    due = run.due if resumed else now + command.seconds if isinstance(command, Wait) else None
-    return replace(run, state=state, command=command, updated=now, due=due)
+    due = run.due if resumed else min(now + kept_for(command), deadline) if isinstance(command, Wait) else None
+    return replace(run, state=state, command=command, updated=now, due=due, held="")
 
 
 def _is_recorded(run: Run, state: State, command: Command) -> bool:
@@ -185,21 +218,52 @@ def _must_not_be_lost(state: State, command: Command) -> bool:
     return isinstance(command, CallOperation) and not may_repeat(state, command)
 
 
-async def _happen(live: Live, state: State, command: Command, perform: Perform) -> Event:
-    """Let a command happen, unless a cancel comes first."""
+def _queued(state: State, command: Command, turn: Turn) -> CallOperation | None:
+    """A call that must not be repeated and whose turn has not come yet."""
+    if not isinstance(command, CallOperation) or may_repeat(state, command) or turn.take_now(command):
+        return None
+    return command
+
+
+async def _happen(
+    live: Live, state: State, command: Command, perform: Perform, turn: Turn, limits: RunLimits
+) -> Event | None:
+    """Let a command happen, unless a cancel or the end of the run's time comes first."""
     if not state.cancel and live.take_cancel():
         return CancelRequested()
     if isinstance(command, CallOperation) and (state.cancel or not may_repeat(state, command)):
-        return Exchanged(await _awaited_call(live, state, command, perform))
-    event: Event = CancelRequested()
+        return Exchanged(await _awaited_call(live, state, command, perform, turn))
+    return await _interruptible(live, limits, partial(_interrupted_by_cancel, live, command, perform, turn))
+
+
+async def _interruptible(live: Live, limits: RunLimits, happen: Callable[[], Awaitable[Event]]) -> Event | None:
+    """What happens, CancelRequested if that comes before, None if the run's time is over before."""
+    event: Event | None = None
+    left = limits.deadline(live.run) - time.time()
     with live.interruptible() as scope:
-        event = await _interrupted_by_cancel(live, command, perform)
+        if left < _SOON_SECONDS:
+            scope.deadline = anyio.current_time() + left
+        event = await happen()
     if scope.cancelled_caught:
-        live.take_cancel()
+        return CancelRequested() if live.take_cancel() else None
     return event
 
 
-async def _awaited_call(live: Live, state: State, command: CallOperation, perform: Perform) -> Exchange:
+async def _queue(live: Live, call: CallOperation, turn: Turn) -> Event:
+    """Nothing but the wait for the turn of a call that is not recorded yet."""
+    await _take_turn(live, call, turn, urgent=False)
+    return Woke()
+
+
+async def _take_turn(live: Live, call: CallOperation, turn: Turn, *, urgent: bool) -> None:
+    if not turn.take_now(call):
+        live.publish(replace(live.run, held=f"waits for its turn at {call.target.source}"))
+        await turn.take(call, urgent=urgent)
+        live.publish(replace(live.run, held=""))
+
+
+async def _awaited_call(live: Live, state: State, command: CallOperation, perform: Perform, turn: Turn) -> Exchange:
+    await _take_turn(live, command, turn, urgent=state.cancel)
     with live.awaited():
         return await perform(live.run.program, command)
     if state.cancel:
@@ -208,13 +272,14 @@ async def _awaited_call(live: Live, state: State, command: CallOperation, perfor
     return Exchange(failure=Failure("broken", "arazzo-mcp ended before the answer came"))
 
 
-async def _interrupted_by_cancel(live: Live, command: Command, perform: Perform) -> Event:
+async def _interrupted_by_cancel(live: Live, command: Command, perform: Perform, turn: Turn) -> Event:
     if isinstance(command, CallOperation):
         await anyio.lowlevel.checkpoint()  # nothing is sent by a process that is ending
+        await _take_turn(live, command, turn, urgent=False)
         return Exchanged(await perform(live.run.program, command))
     if isinstance(command, Wait):
         # never longer than was asked for: the wall clock may have been set back since
-        await anyio.sleep(min(command.seconds, max(0.0, (live.run.due or 0.0) - time.time())))
+        await anyio.sleep(min(command.seconds * MOST_SPREAD, max(0.0, (live.run.due or 0.0) - time.time())))
     return Woke()
 
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Protocol
 
+import anyio
+
 from arazzo_mcp.arazzo.command import CallOperation, Wait
 from arazzo_mcp.arazzo.problem import LIMIT_REACHED, problem
 from arazzo_mcp.arazzo.scope import Json
@@ -24,6 +26,7 @@ MOST_SPREAD: Final = 1.1
 
 _SHARE: Final = 0.1
 _MOST_SECONDS: Final = 5.0
+_URGENT_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,7 @@ def _limit(state: State, name: str, amount: str) -> dict[str, Json]:
 
 def kept_for(wait: Wait) -> float:
     """The seconds that a wait is kept for. Hundreds of runs that began together must not all ask at one moment: a delay
-    of our own is up to a tenth shorter, a Retry-After up to a tenth, or 5 s, longer, and that of a document as it is."""
+    of our own is up to a tenth shorter, a Retry-After up to a tenth or 5 s longer, one of a document as it is."""
     if wait.precision == "about":
         return wait.seconds * random.uniform(1.0 - _SHARE, 1.0)
     if wait.precision == "least":
@@ -132,9 +135,10 @@ class Turn:
         return self._source is not None
 
     async def take(self, call: CallOperation, *, urgent: bool) -> None:
-        """Wait for it."""
-        await self._gates.enter(call.target.source, urgent=urgent)
-        self._source = call.target.source
+        """Wait for it. What is urgent goes without it in the end: it stops what costs money."""
+        with anyio.move_on_after(_URGENT_SECONDS if urgent else math.inf):
+            await self._gates.enter(call.target.source, urgent=urgent)
+            self._source = call.target.source
 
     def give_back(self) -> None:
         """For others."""

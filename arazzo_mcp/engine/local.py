@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -23,9 +24,10 @@ from arazzo_mcp.arazzo.interpreter import advance
 from arazzo_mcp.arazzo.scope import MOST_DEPTH, Json, within
 from arazzo_mcp.arazzo.state import State
 from arazzo_mcp.engine.drive import Live, drive, recovered
+from arazzo_mcp.engine.limits import OPEN, UNLIMITED, Gates, RunLimits
 from arazzo_mcp.engine.owner import Owner
 from arazzo_mcp.engine.run import Perform, Programs, Run, Store
-from arazzo_mcp.errors import ArazzoMcpError, InvalidInputs, RunLost, StoreError, UnknownRun
+from arazzo_mcp.errors import ArazzoMcpError, InvalidInputs, RunLost, StoreError, TooManyRuns, UnknownRun
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +43,8 @@ _TAKE_OVER_SECONDS: Final = 1.0
 class LocalEngine:
     """The engine of `arazzo_mcp.engine.run.Engine` in this process. An async context manager.
 
-    documents: runs of these Arazzo files that a dead process left behind are taken over; None takes over none.
+    documents: runs of these Arazzo files that a dead process left behind are taken over; None takes over none; gates:
+    what every call passes; limits: what a run may take, and how many runs there may be.
     """
 
     def __init__(
@@ -52,9 +55,13 @@ class LocalEngine:
         *,
         locks: Path,
         documents: Iterable[str] | None = None,
+        gates: Gates = OPEN,
+        limits: RunLimits = UNLIMITED,
     ) -> None:
         self._store, self._programs, self._perform = store, programs, perform
         self._documents = None if documents is None else frozenset(documents)
+        self._gates, self._limits = gates, limits
+        self._starting = 0
         self._owner = Owner(locks)
         self._live: dict[str, Live] = {}
         self._foreign = anyio.Event()
@@ -91,7 +98,11 @@ class LocalEngine:
     async def start(
         self, program: str, document: str, workflow: str, inputs: dict[str, Json], principal: str = ""
     ) -> Run:
-        """Start a run. It is recorded, with its documents, when this returns; nothing has been sent before."""
+        """Start a run. It is recorded, with its documents, when this returns; nothing has been sent before.
+
+        Raises:
+            TooManyRuns: there are as many as there may be.
+        """
         known = self._programs.program(program)
         if known is None:
             raise UnknownRun(f"no program {program}")
@@ -113,10 +124,26 @@ class LocalEngine:
             self.owner,
         )
         with anyio.CancelScope(shield=True):  # a call that is cancelled must not leave a run that nobody drives
-            await self._create(run, inputs)
+            with self._room():
+                await self._create(run, inputs)
             log.info("run %s of %s started", run.id, workflow)
             self._drive(run, known)
         return run
+
+    @contextmanager
+    def _room(self) -> Iterator[None]:
+        """Room for one run more, kept while it is being recorded."""
+        most = self._limits.runs
+        if len(self._live) + self._starting >= most:
+            raise TooManyRuns(
+                f"Nothing was started: the limit runs ({most:g} at once in this process) was reached. Call again when "
+                "one of them has ended, cancel one that is not needed, or raise the limit in the settings."
+            )
+        self._starting += 1
+        try:
+            yield
+        finally:
+            self._starting -= 1
 
     async def _create(self, run: Run, inputs: dict[str, Json]) -> None:
         if not within(inputs, MOST_DEPTH):
@@ -183,7 +210,7 @@ class LocalEngine:
 
     async def _to_its_end(self, live: Live, program: Program) -> None:
         try:
-            await drive(live, program, self._store, self._perform)
+            await drive(live, program, self._store, self._perform, self._gates, self._limits)
             log.info("run %s %s", live.run.id, live.run.status)
         except RunLost as lost:
             log.warning("%s", lost)

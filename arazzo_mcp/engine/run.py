@@ -32,7 +32,8 @@ class Run:
     """One execution of a workflow: everything that recovery needs, in one row.
 
     program: digest of the documents that it was started with; document: the Arazzo file's path; command: what it
-    is about to ask for; due: when a wait ends; owner: the process that drives it; cancel: somebody wants it to stop.
+    is about to ask for; due: when a wait ends; owner: the process that drives it; cancel: somebody wants it to stop;
+    held: what keeps its next request back in this process, not recorded.
     """
 
     id: str
@@ -48,6 +49,7 @@ class Run:
     due: float | None = None
     cancel: bool = False
     outcome: Outcome | None = None
+    held: str = ""
 
     @property
     def status(self) -> RunStatus:
@@ -67,7 +69,7 @@ class Run:
     @property
     def may_live_on(self) -> bool:
         """Whether a run that has failed has started something at the provider that may go on without it."""
-        over = self.state.remote == "already_completed" or has_ended(self.state.upstream)
+        over = self.state.remote in ("already_completed", "cancelled") or has_ended(self.state.upstream)
         return self.status is RunStatus.FAILED and self.state.submits > 0 and not over
 
     def line(self) -> str:
@@ -76,6 +78,7 @@ class Run:
         says = [str(upstream[key]) for key in ("status", "state", "type") if key in upstream][:1]
         position = upstream.get("queue_position")
         says += [f"position {position}"] if position is not None else []
+        says += [self.held] if self.held else []
         elapsed = round(self.elapsed)
         return f"{self.state.step}{': ' + ', '.join(says) if says else ''} ({self.status}, {elapsed} s)"[:200]
 
