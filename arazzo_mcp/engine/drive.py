@@ -150,7 +150,7 @@ async def _drive(live: Live, program: Program, store: Store, perform: Perform, t
             # a process that is ending starts nothing that it might not see the end of
             await anyio.lowlevel.checkpoint()
         answered = live.run.state.cancel and not state.cancel
-        run = _about_to(live.run, state, command, limits.deadline(live.run))
+        run = _about_to(live.run, state, command, limits.deadline(live.run, state))
         if not _is_recorded(live.run, state, command):
             await _save(store, run, durable=_must_not_be_lost(state, command), cancel_answered=answered)
         live.publish(replace(run, cancel=live.run.cancel))  # asked for while this was recorded
@@ -239,7 +239,7 @@ async def _happen(
 async def _interruptible(live: Live, limits: RunLimits, happen: Callable[[], Awaitable[Event]]) -> Event | None:
     """What happens, CancelRequested if that comes before, None if the run's time is over before."""
     event: Event | None = None
-    left = limits.deadline(live.run) - time.time()
+    left = limits.deadline(live.run, live.run.state) - time.time()
     with live.interruptible() as scope:
         if left < _SOON_SECONDS:
             scope.deadline = anyio.current_time() + left

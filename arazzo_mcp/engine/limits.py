@@ -42,28 +42,30 @@ class RunLimits:
     run_seconds: float = math.inf
     run_response_bytes: float = math.inf
 
-    def deadline(self, run: Run) -> float:
-        """When its time is over, in seconds since the epoch."""
-        return run.created + self.run_seconds
+    def deadline(self, run: Run, state: State) -> float:
+        """When its time is over, in seconds since the epoch; never where it has no limits."""
+        return math.inf if _is_exempt(state) else run.created + self.run_seconds
 
     def reached(self, run: Run, state: State) -> dict[str, Json] | None:
-        """The limit that was reached, as the error of the run; None while there is none.
-
-        A run that is being cancelled, or that has failed already, has no limits: what it still does is to end its
-        job. One that may fetch a paid result all the same has none until it has used up its `grace`.
-        """
-        if state.cancel or state.failed is not None or state.calls < state.grace:
+        """The limit that was reached, as the error of the run; None while there is none."""
+        if _is_exempt(state):
             return None
         if state.calls >= self.run_requests:
             return _limit(state, "run_requests", f"{self.run_requests:g} requests")
         if state.received > self.run_response_bytes:
             return _limit(state, "run_response_bytes", f"{self.run_response_bytes:g} bytes")
-        if time.time() >= self.deadline(run):
+        if time.time() >= self.deadline(run, state):
             return _limit(state, "run_seconds", f"{self.run_seconds:g} s")
         return None
 
 
 UNLIMITED: Final = RunLimits()
+
+
+def _is_exempt(state: State) -> bool:
+    """A run that is being cancelled, or has failed already, has no limits: what it still does is to end its job. One
+    that may fetch a paid result all the same has none until its grace is used up."""
+    return state.cancel or state.failed is not None or state.calls < state.grace
 
 
 def _limit(state: State, name: str, amount: str) -> dict[str, Json]:
