@@ -17,11 +17,13 @@ from arazzo_mcp.arazzo.command import OFF, CallOperation, Pace, Program
 from arazzo_mcp.arazzo.scope import Exchange
 from arazzo_mcp.authors.rules import placed
 from arazzo_mcp.credentials import Credentials
+from arazzo_mcp.engine.limits import RunLimits
 from arazzo_mcp.engine.local import LocalEngine
 from arazzo_mcp.engine.store import SqliteStore
 from arazzo_mcp.errors import DocumentError, UsageError
 from arazzo_mcp.findings import did_you_mean
 from arazzo_mcp.http.client import ApiClient, HttpLimits
+from arazzo_mcp.http.gate import SourceGates
 from arazzo_mcp.library import Library, Linked, Options, open_library, relink
 from arazzo_mcp.openapi.cancel import named_operation, setting_name
 from arazzo_mcp.reading.compose import without_collector
@@ -86,6 +88,8 @@ def load(paths: Iterable[Path], settings: Settings) -> Library:
     given = (
         *(("--source", name) for name in settings.sources),
         *(("--server", name) for name in settings.servers),
+        *(("concurrency", name) for name in settings.concurrency),
+        *(("rates", name) for name in settings.rates),
         *(("--server-variable", name.rpartition(".")[0]) for name in settings.server_variables),
         *(("idempotency", name) for name in settings.idempotency),
     )
@@ -188,15 +192,36 @@ async def open_engine(
     )
     credentials = Credentials(os.environ if environ is None else environ, settings.credentials)
     documents = [linked.file for linked in library.descriptions] if take_over else None
+    gates = SourceGates(
+        settings.source_concurrency,
+        settings.source_rate,
+        of_source_at_once=settings.concurrency,
+        of_source_rate=settings.rates,
+    )
     async with ApiClient(credentials, limits, settings.file_roots) as client, SqliteStore(settings.store) as store:
 
         async def perform(digest: str, call: CallOperation) -> Exchange:
-            return await client.perform(call, shelf.linked(digest).operation(call.target))
+            exchange = await client.perform(call, shelf.linked(digest).operation(call.target))
+            if exchange.status in (429, 503) and exchange.retry_after is not None:
+                gates.close_for(call.target.source, exchange.retry_after)
+            return exchange
 
         locks = settings.store.with_name(f"{settings.store.name}.owners")
-        keep = settings.keep_days
-        async with LocalEngine(store, shelf, perform, locks=locks, documents=documents, keep_days=keep) as engine:
+        async with LocalEngine(
+            store,
+            shelf,
+            perform,
+            locks=locks,
+            documents=documents,
+            keep_days=settings.keep_days,
+            gates=gates,
+            limits=_run_limits(settings),
+        ) as engine:
             yield engine
+
+
+def _run_limits(settings: Settings) -> RunLimits:
+    return RunLimits(settings.runs, settings.run_requests, settings.run_seconds, settings.run_response_bytes)
 
 
 @asynccontextmanager

@@ -6,6 +6,7 @@
     │   ├── UnknownWorkflow   no workflow has this name; says which there are
     │   └── InvalidInputs     the arguments do not fit the workflow's inputs; says which field and why
     ├── BindError             a call cannot be made into a request: a parameter is missing or unfit
+    ├── TooManyRuns           as many runs are under way as there may be; nothing was started
     ├── UnknownRun            no run has this id, or none any more: the message says when it was pruned
     ├── DuplicateKey          an idempotency key belongs to a run with other arguments; names that run
     ├── RunLost               another process drives this run now: this one must stop at once
@@ -52,6 +53,10 @@ class InvalidInputs(UsageError):
 
 class BindError(ArazzoMcpError):
     """A call cannot be made into a request."""
+
+
+class TooManyRuns(ArazzoMcpError):
+    """As many runs are under way in this process as there may be. Nothing was started."""
 
 
 class UnknownRun(ArazzoMcpError):

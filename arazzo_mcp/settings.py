@@ -10,7 +10,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import platformdirs
 from pydantic import Field, ValidationError, field_validator
@@ -41,7 +41,9 @@ class Settings(BaseSettings):
     name of the environment variable that holds its value; file_roots: the folders whose files may be sent where an API
     wants a file; on_disconnect: what becomes of a run when the stream of its call is closed, where that is also how a
     client cancels (Streamable HTTP of 2026-07-28); keep_days: ended runs are dropped after so many days, 0 keeps them
-    for ever.
+    for ever; runs: at once in this process; run_requests, run_seconds, run_response_bytes: what one run may take;
+    source_concurrency, source_rate: requests at once, and in a second, to each source; concurrency, rates: the same of
+    a source, by its name.
     """
 
     model_config = SettingsConfigDict(env_prefix="ARAZZO_MCP_", frozen=True, extra="forbid")
@@ -85,6 +87,14 @@ class Settings(BaseSettings):
     events_bytes: int = Field(default=1024 * 1024, gt=0)
     file_bytes: int = Field(default=64 * 1024 * 1024, gt=0)
     connections: int = Field(default=512, gt=0)
+    runs: int = Field(default=10_000, gt=0)
+    run_requests: int = Field(default=10_000, gt=0)
+    run_seconds: float = Field(default=7 * 86_400.0, gt=0)
+    run_response_bytes: int = Field(default=1024**3, gt=0)
+    source_concurrency: int = Field(default=128, gt=0)
+    source_rate: float | None = Field(default=None, gt=0)
+    concurrency: dict[str, Annotated[int, Field(gt=0)]] = Field(default_factory=dict)
+    rates: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
 
 
 def load_settings(config: Path | None = None, flags: Mapping[str, Any] | None = None) -> Settings:

@@ -16,6 +16,7 @@ from arazzo_mcp.arazzo.model import Description, Parameter, RequestBody, Step
 from arazzo_mcp.arazzo.scope import Exchange, Json
 
 Ending = Literal["completed", "failed", "cancelled", "in_doubt"]
+Precision = Literal["exact", "least", "about"]
 
 
 REPEATABLE: Final = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE", "QUERY"})
@@ -116,10 +117,15 @@ class CallOperation:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Wait so many seconds, then go on with the present step."""
+    """Wait so many seconds, then go on with the present step.
+
+    precision: `exact` where a document says how long, `least` where a provider does (Retry-After), `about` where it is
+    our own choice: who keeps the wait may vary it, so that not all runs come back at one moment.
+    """
 
     step: str
     seconds: float
+    precision: Precision = "exact"
     kind: Literal["wait"] = "wait"
 
 

@@ -26,6 +26,7 @@ from arazzo_mcp.arazzo.command import (
     Event,
     Exchanged,
     Outcome,
+    Precision,
     Program,
     Resumed,
     Started,
@@ -44,7 +45,17 @@ from arazzo_mcp.arazzo.model import (
     Workflow,
     WorkflowId,
 )
-from arazzo_mcp.arazzo.problem import failure, in_doubt, problem
+from arazzo_mcp.arazzo.patience import (
+    MOST_RETRY_AFTER,
+    NOT_NOW,
+    TAKEN,
+    believed,
+    is_lost,
+    is_not_now,
+    patience,
+    precision,
+)
+from arazzo_mcp.arazzo.problem import LIMIT_REACHED, failure, in_doubt, problem
 from arazzo_mcp.arazzo.scope import ABSENT, Ended, Exchange, Json, Scope
 from arazzo_mcp.arazzo.spoken import message_of
 from arazzo_mcp.arazzo.state import THEN, Frame, Remote, State
@@ -55,14 +66,8 @@ from arazzo_mcp.arazzo.upstream import glimpse, told
 MOST_FRAMES: Final = 16
 """How deep workflows may call one another before the run is stopped as endless."""
 
-MOST_RETRY_AFTER: Final = 3600.0
-"""A provider's Retry-After, in seconds, is believed up to this."""
-
-_PATIENCE: Final = "(no answer)"
-_PATIENT_SECONDS: Final = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
-_NOT_NOW: Final = (429, 502, 503, 504)
-_LEAST_SECONDS: Final = 0.1
-"""A `Retry-After: 0` is no invitation to ask a thousand times a second."""
+GRACE_CALLS: Final = 100
+"""How many requests a run that has reached a limit may still make for a result that it has paid for."""
 
 Advance = tuple[State, Command]
 
@@ -84,9 +89,9 @@ def _advanced(program: Program, state: State, event: Event) -> Advance:
         case Resumed(given):
             return _enter(program, _with_given(program, _anew(state), given))
         case Exchanged(exchange) if state.cancel:
-            return _after_cancel(program, replace(state, calls=state.calls + 1), exchange)
+            return _after_cancel(program, state.answered(exchange), exchange)
         case Exchanged(exchange):
-            state = replace(state.answered(), upstream=told(state.upstream, exchange))
+            state = replace(state.answered(exchange), upstream=told(state.upstream, exchange))
             return _after_call(program, state.spending(exchange.seconds), exchange)
         case Woke() if state.cancel:
             return _cancel(program, state)
@@ -236,12 +241,12 @@ def _after_call(program: Program, state: State, exchange: Exchange) -> Advance:
             return _ask_again(program, state, step, exchange)
         state = settled(state)
     overdue = exchange.failure is not None and exchange.failure.kind == "timeout" and step.timeout is not None
-    lost = exchange.failure is not None and exchange.failure.kind != "bind" and not overdue
-    if lost and _may_repeat(program, state) and state.calls + state.submits > 1:
+    may_wait = _may_repeat(program, state) and state.calls + state.submits > 1
+    if is_lost(exchange) and not overdue and may_wait:
         if (patient := _patient(state, step, exchange)) is not None:
             return patient
-    elif exchange.status not in _NOT_NOW:
-        state = state.forgiving(step.id, _PATIENCE)
+    elif exchange.status not in NOT_NOW:
+        state = state.forgiving(step.id, TAKEN)
     if late := _in_time(program, state):
         return late
     verdict = _verdict(step, exchange, _scope(program, state, exchange))
@@ -261,7 +266,7 @@ def _is_met(program: Program, state: State, step: Step, exchange: Exchange) -> b
 def _ask_again(program: Program, state: State, step: Step, exchange: Exchange) -> Advance:
     """A submit whose answer was lost is asked again with the same key until its fate is known: not before may the
     workflow's actions begin anything else, as its job may exist."""
-    unfit = exchange.failure is not None and exchange.failure.kind == "bind"
+    unfit = exchange.failure is not None and exchange.failure.kind in ("bind", "refused")
     again = None if unfit else _patient(state, step, exchange)
     why = exchange.failure.message if exchange.failure else f"the provider answers {exchange.status}"
     return again or _unsure(program, state, why)
@@ -290,13 +295,10 @@ def _in_time(program: Program, state: State) -> Advance | None:
 def _patient(state: State, step: Step, exchange: Exchange) -> Advance | None:
     """A request without an answer, or an answer of "not now", to something that may be asked again, in a run that has
     started something already: one lost poll must not lose the job. Asked again a few times, ever more slowly."""
-    taken = state.retries_of(step.id).get(_PATIENCE, 0)
-    if taken >= len(_PATIENT_SECONDS):
+    seconds = patience(state, step.id, exchange)
+    if seconds is None:
         return None
-    seconds = _PATIENT_SECONDS[taken]
-    if exchange.retry_after is not None:
-        seconds = max(seconds, min(exchange.retry_after, MOST_RETRY_AFTER))
-    return _wait(state.retrying(step.id, _PATIENCE), seconds)
+    return _wait(state.retrying(step.id, TAKEN), seconds, precision(exchange))
 
 
 def _verdict(step: Step, exchange: Exchange, scope: Scope) -> Verdict:
@@ -332,7 +334,7 @@ def _conclude(
             return _onward(program, state, workflow, step)
         case End() if verdict.ok:
             return _end(program, state)
-        case None if _not_now(program, state, exchange) and (again := _patient(state, step, exchange)):
+        case None if _not_now(program, state, step, exchange, scope) and (again := _patient(state, step, exchange)):
             return again
         case None | End():
             return _end(program, state, trouble or failure(state, verdict, exchange))
@@ -342,8 +344,13 @@ def _conclude(
             return _retry(program, state, step, retry, exchange, succeeded=verdict.ok)
 
 
-def _not_now(program: Program, state: State, exchange: Exchange) -> bool:
-    return exchange.status in _NOT_NOW and _may_repeat(program, state)
+def _not_now(program: Program, state: State, step: Step, exchange: Exchange, scope: Scope) -> bool:
+    """Whether it is to be asked again later. Where a document says itself how often a request is sent that must not be
+    repeated, it is sent no more often."""
+    if (state.frame.workflow, step.id) not in program.targets:
+        return False
+    repeatable = _may_repeat(program, state)
+    return is_not_now(exchange, repeatable=repeatable) and (repeatable or decide(step.on_failure, scope, {}) is None)
 
 
 def _outputs(step: Step, scope: Scope, ok: bool, child: Ended | None) -> dict[str, Json]:
@@ -373,13 +380,12 @@ def _goto(program: Program, state: State, step: Step, goto: Goto, exchange: Exch
     laps = state.frame.laps
     seconds = _paced(program, laps.get(target, 0), exchange)
     paced = replace(state.frame, laps={**laps, target: laps.get(target, 0) + 1})
-    return _wait(state.with_frame(paced), seconds)
+    return _wait(state.with_frame(paced), seconds, precision(exchange))
 
 
 def _paced(program: Program, lap: int, exchange: Exchange) -> float:
-    if exchange.retry_after is not None:
-        return max(_LEAST_SECONDS, min(exchange.retry_after, MOST_RETRY_AFTER))
-    return program.pace.delay(lap)
+    asked = believed(exchange)
+    return program.pace.delay(lap) if asked is None else asked
 
 
 def _transfer(
@@ -405,7 +411,9 @@ def _transfer(
     entered = _pushed(
         program, below, target.name, inputs, returns=frame.returns, left=frame.left, instead_of=instead_of
     )
-    return _wait(entered, _paced(program, lap, exchange)) if back else _enter(program, entered)
+    if not back:
+        return _enter(program, entered)
+    return _wait(entered, _paced(program, lap, exchange), precision(exchange))
 
 
 def _retry(program: Program, state: State, step: Step, retry: Retry, exchange: Exchange, *, succeeded: bool) -> Advance:
@@ -413,13 +421,14 @@ def _retry(program: Program, state: State, step: Step, retry: Retry, exchange: E
     executed and the context is returned, after which the current step is retried." Among success actions the named
     step itself is what runs again."""
     state = state.retrying(step.id, retry.name)
+    exact: Precision = "exact" if exchange.retry_after is None else "least"
     seconds = retry.after or 0.0
     if exchange.retry_after is not None:
         seconds = min(exchange.retry_after, MOST_RETRY_AFTER)
     match retry.first:
         case StepId(name) if name != step.id:
             back = THEN.join(filter(None, (step.id, state.frame.back)))
-            return _wait(state.at(name, back=None if succeeded else back), seconds)
+            return _wait(state.at(name, back=None if succeeded else back), seconds, exact)
         case WorkflowId(name):
             try:
                 given = _given(retry.parameters, _scope(program, state, exchange))
@@ -428,13 +437,13 @@ def _retry(program: Program, state: State, step: Step, retry: Retry, exchange: E
             inputs = {**state.frame.inputs, **given}
             return _call_workflow(program, state, name, inputs, returns="retry", after=seconds)
         case _:
-            return _wait(state, seconds)
+            return _wait(state, seconds, exact)
 
 
-def _wait(state: State, seconds: float) -> Advance:
+def _wait(state: State, seconds: float, precision: Precision = "exact") -> Advance:
     left = state.time_left()
     seconds = seconds if left is None else max(0.0, min(seconds, left))
-    return state.spending(seconds), Wait(state.step, seconds)
+    return state.spending(seconds), Wait(state.step, seconds, precision)
 
 
 def _end(program: Program, state: State, trouble: dict[str, Json] | None = None) -> Advance:
@@ -512,14 +521,16 @@ def _after_cancel(program: Program, state: State, exchange: Exchange) -> Advance
     asked = calls[state.too_late] if state.too_late < len(calls) else None
     seconds = try_again(exchange, state.tries, asked)
     if seconds is not None:
-        return _wait(state, seconds)
+        return _wait(state, seconds, precision(exchange))
     state = _told_of_cancel(state, exchange, asked)
     following = next(iter(calls[state.too_late + 1 :]), None)
     if following is not None and (following.live or state.remote == "already_completed"):
         return _cancel(program, replace(state, too_late=state.too_late + 1))
     state = replace(state, cancel=False, too_late=0)
-    if state.remote == "already_completed" and state.failed is None:
-        return _enter(program, state)
+    if state.remote == "already_completed":
+        state = _in_grace(state)
+        if state.failed is None:
+            return _enter(program, state)
     return _cancelled(program, state)
 
 
@@ -536,13 +547,22 @@ def _told_of_cancel(state: State, exchange: Exchange, asked: CancelCall | None) 
     return replace(state, remote=remote, upstream=upstream, tries=0, perhaps=perhaps)
 
 
+def _in_grace(state: State) -> State:
+    """A run that has reached a limit and whose job has ended by itself may fetch its result, once: it is paid for."""
+    if state.failed is None or state.failed["type"] != LIMIT_REACHED or state.grace:
+        return state
+    return replace(state, failed=None, grace=state.calls + GRACE_CALLS)
+
+
 def _cancelled(program: Program, state: State) -> Advance:
-    """The end that a cancel makes. A run that had failed stays so unless its job was cancelled; it never goes on."""
+    """The end that a cancel makes. A run that had failed stays so unless its job was cancelled; it never goes on. One
+    that has reached a limit stays so in any case: nobody has asked for its end."""
     outputs = {}
     if state.frames:
         root = replace(state, frames=state.frames[:1])
         outputs = _workflow_outputs(program.description.workflows[root.frame.workflow], _scope(program, root))
-    if state.failed is not None and state.remote not in ("cancelled", "cancel_requested"):
+    stopped = state.remote in ("cancelled", "cancel_requested")
+    if state.failed is not None and (not stopped or state.failed["type"] == LIMIT_REACHED):
         return state, Done(Outcome("failed", outputs, state.failed))
     return state, Done(Outcome("cancelled", outputs))
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from arazzo_mcp.arazzo.command import Target
 from arazzo_mcp.arazzo.criterion import Verdict
 from arazzo_mcp.arazzo.scope import ABSENT, Exchange, Json, as_text
 from arazzo_mcp.arazzo.spoken import message_of
 from arazzo_mcp.arazzo.state import State
+
+LIMIT_REACHED: Final = "limit_reached"
+"""The type of the problem of a run that has used up what the settings allow one."""
 
 
 def problem(state: State, kind: str, message: str) -> dict[str, Json]:

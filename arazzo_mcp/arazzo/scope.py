@@ -62,7 +62,8 @@ class Failure:
     """Why a request got no response.
 
     kind: `bind` (never left: the call cannot be made into a request), `connect` (never left: no
-    connection), `timeout` or `broken` (may have been received by the provider).
+    connection), `timeout` or `broken` (may have been received by the provider), `refused` (it was, but its answer
+    is not taken in: larger than is allowed, or encoded in a way that was not asked for).
     """
 
     kind: str
@@ -74,7 +75,8 @@ class Exchange:
     """One request and its response, or the failure that stands in its place.
 
     Header names are lower case. `body` is the decoded response body, ABSENT when it was empty;
-    `retry_after` is the Retry-After header in seconds, `seconds` how long the exchange took.
+    `retry_after` is the Retry-After header in seconds, `seconds` how long the exchange took, `size` the bytes of the
+    body as they were received.
     """
 
     method: str = ""
@@ -89,6 +91,7 @@ class Exchange:
     retry_after: float | None = None
     failure: Failure | None = None
     seconds: float = 0.0
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)

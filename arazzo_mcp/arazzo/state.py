@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 from pydantic import TypeAdapter
 
-from arazzo_mcp.arazzo.scope import Ended, Json
+from arazzo_mcp.arazzo.scope import Ended, Exchange, Json
 
 Remote = Literal["cancelled", "cancel_requested", "already_completed", "failed", "unsupported", "nothing_started"]
 
@@ -54,7 +54,9 @@ class State:
     may have been taken; failed: the problem of a run that had failed and goes on only to cancel its job; transfers:
     how often control went over to a workflow; asked: the step whose call was answered last, attempts: how often in a
     row; key: the seed of the keys that its submits carry; settled: how many answers that settle the matter a submit
-    with a key has had, by its place; lost: an answer to the present one was lost, so that it may have been taken.
+    with a key has had, by its place; lost: an answer to the present one was lost, so that it may have been taken;
+    received: bytes of all responses; grace: until so many calls the limits of a run do not hold, as it fetches what is
+    paid for.
     """
 
     frames: tuple[Frame, ...] = ()
@@ -72,6 +74,8 @@ class State:
     failed: dict[str, Json] | None = None
     asked: str = ""
     attempts: int = 0
+    received: int = 0
+    grace: int = 0
     version: int = 1
     key: str = ""
     settled: dict[str, int] = field(default_factory=dict)
@@ -86,11 +90,6 @@ class State:
     def step(self) -> str:
         """The present step as a path of step ids through sub-workflows, empty before the start."""
         return "/".join(frame.step for frame in self.frames)
-
-    def answered(self) -> State:
-        """The present step's call was answered once more, or has failed."""
-        attempts = self.attempts + 1 if self.asked == self.step else 1
-        return replace(self, calls=self.calls + 1, asked=self.step, attempts=attempts)
 
     @property
     def has_begun(self) -> bool:
@@ -140,6 +139,12 @@ class State:
             return self
         frames = (f if f.left is None else replace(f, left=f.left - seconds) for f in self.frames)
         return replace(self, frames=tuple(frames))
+
+    def answered(self, exchange: Exchange) -> State:
+        """The present step's call was answered once more, or has failed."""
+        attempts = self.attempts + 1 if self.asked == self.step else 1
+        received = self.received + exchange.size
+        return replace(self, calls=self.calls + 1, asked=self.step, attempts=attempts, received=received)
 
     def time_left(self) -> float | None:
         """The seconds until the first timeout of a frame, None where there is none."""

@@ -17,7 +17,7 @@ from arazzo_mcp.arazzo.command import Argument, CallOperation, Target
 from arazzo_mcp.arazzo.scope import Exchange
 from arazzo_mcp.arazzo.state import State
 
-MAY_HAVE_ARRIVED: Final = ("timeout", "broken")
+MAY_HAVE_ARRIVED: Final = ("timeout", "broken", "refused")
 """The failures after which nobody knows whether the provider has received the request."""
 
 _NOT_SETTLED: Final = frozenset({408, 409, 425, 429})

@@ -1,4 +1,5 @@
-"""The loop that drives one run: save what is about to happen, let it happen, advance.
+"""The loop that drives one run: save what is about to happen, let it happen, advance. It stops at a long wait, so that
+a run that sleeps costs a timer and no task.
 
 It also owns one policy: what to do about a call that may or may not have reached the provider. Such a call is repeated
 when repeating it cannot do harm; any other ends the run as `in_doubt`, and is never sent twice.
@@ -8,12 +9,12 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import count
+from typing import Final
 
 import anyio
 import anyio.lowlevel
@@ -36,109 +37,155 @@ from arazzo_mcp.arazzo.interpreter import advance
 from arazzo_mcp.arazzo.scope import Exchange, Failure
 from arazzo_mcp.arazzo.state import State
 from arazzo_mcp.arazzo.submit import MAY_HAVE_ARRIVED
+from arazzo_mcp.engine.limits import OPEN, UNLIMITED, Gates, RunLimits, Turn, kept_for
+from arazzo_mcp.engine.live import Live
 from arazzo_mcp.engine.run import Perform, Run, Store, attach_call, is_submit, may_repeat
 from arazzo_mcp.errors import StoreError
 
 log = logging.getLogger(__name__)
 
-
-class Live:
-    """A run that is driven in this process: its present value, who waits for changes, and a cancel that may come."""
-
-    def __init__(self, run: Run) -> None:
-        self.run = run
-        self.driver = anyio.CancelScope()
-        self._changed = anyio.Event()
-        self._cancelling = run.state.cancel
-        self._cancel = run.cancel and not run.state.cancel
-        self._interruptible: anyio.CancelScope | None = None
-        self._awaited: anyio.CancelScope | None = None
-        self._deadline = math.inf
-
-    def publish(self, run: Run) -> None:
-        """The run is here now: tell everybody who waits."""
-        self.run = run
-        changed, self._changed = self._changed, anyio.Event()
-        changed.set()
-
-    async def changed(self) -> None:
-        """Return at the next change."""
-        await self._changed.wait()
-
-    def request_cancel(self) -> None:
-        """Interrupts a wait or a call that changes nothing; any other is awaited first: its answer names the job."""
-        if self._cancelling:
-            return
-        self._cancel = True
-        self.publish(replace(self.run, cancel=True))
-        if self._interruptible is not None:
-            self._interruptible.cancel()
-
-    def take_cancel(self) -> bool:
-        """Whether a cancel was requested that is not under way yet; it is from now on."""
-        requested, self._cancel = self._cancel, False
-        self._cancelling = self._cancelling or requested
-        return requested
-
-    def cancel_answered(self) -> None:
-        """The provider has answered: from now on another request is another cancel."""
-        self._cancelling = False
-        self.run = replace(self.run, cancel=False)
-
-    @contextmanager
-    def interruptible(self) -> Iterator[anyio.CancelScope]:
-        """A cancel request ends the block early."""
-        with anyio.CancelScope() as scope:
-            self._interruptible = scope
-            try:
-                yield scope
-            finally:
-                self._interruptible = None
-
-    @contextmanager
-    def awaited(self) -> Iterator[None]:
-        """Neither a cancel nor the end of this process cuts the block short, but for `give_up_after`."""
-        with anyio.CancelScope(shield=True, deadline=self._deadline) as scope:
-            self._awaited = scope
-            try:
-                yield
-            finally:
-                self._awaited = None
-
-    def give_up_after(self, seconds: float) -> None:
-        """This process is ending: an answer that is awaited, now or later, has so many seconds left."""
-        self._deadline = anyio.current_time() + seconds
-        if self._awaited is not None:
-            self._awaited.deadline = self._deadline
+_SOON_SECONDS: Final = 900.0
+"""A deadline that is further away than any request takes needs no timer."""
 
 
-async def drive(live: Live, program: Program, store: Store, perform: Perform) -> None:
-    """Drive a run to its end.
+async def drive(
+    live: Live,
+    program: Program,
+    store: Store,
+    perform: Perform,
+    gates: Gates = OPEN,
+    limits: RunLimits = UNLIMITED,
+) -> float | None:
+    """Drive a run to its end, or to a long wait: after so many seconds, or when it is cancelled, it is to be driven on.
+
+    gates: what each call passes; limits: what the run may take.
 
     Raises:
         RunLost: another process drives it now.
         ValueError: where it is cannot be written as JSON.
     """
-    state, command = live.run.state, live.run.command
-    again = True  # what is asked for first may have been sent by a process that has died
-    while not isinstance(command, Done):
+    with Turn(gates) as turn:
+        return await _Driver(live, program, store, perform, turn, limits).drive()
+
+
+@dataclass(frozen=True, slots=True)
+class _Driver:
+    """Drives one run."""
+
+    live: Live
+    program: Program
+    store: Store
+    perform: Perform
+    turn: Turn
+    limits: RunLimits
+
+    async def drive(self) -> float | None:
+        """To the end, or to a long wait."""
+        live, state, command = self.live, self.live.run.state, self.live.run.command
+        again = True  # what is asked for first may have been sent by a process that has died
+        while not isinstance(command, Done):
+            unsure = state.lost or (again and _changes_something(command))
+            if not unsure and (limit := self.limits.reached(live.run, state)):
+                # its job must not run and cost on: the run ends as one that is cancelled does
+                self.turn.give_back()
+                state, command = advance(self.program, replace(state, failed=limit), CancelRequested())
+                continue
+            queued = self._queued(state, command)
+            if queued is not None:
+                command = Wait(state.step, 0.0)  # after which the same call is asked for again
+            await self._record(state, command)
+            if queued is None and (seconds := live.may_sleep()) is not None:
+                return seconds
+            if queued is not None:
+                event = await self._interruptible(partial(self._queue, queued))
+            else:
+                event = await self._happen(state, command, unsure=unsure)
+            again = False
+            if queued is None or not isinstance(event, Woke):
+                self.turn.give_back()
+            if event is not None:
+                state, command = _doubt(state, command, event) or advance(self.program, state, event)
+        await self._end(state, command)
+        return None
+
+    async def _record(self, state: State, command: Command) -> None:
+        """What is about to happen is recorded, and told to all who wait."""
+        live = self.live
         if not state.cancel and _changes_something(command):
             # a process that is ending starts nothing that it might not see the end of
             await anyio.lowlevel.checkpoint()
         answered = live.run.state.cancel and not state.cancel
-        run = _about_to(live.run, state, command)
+        run = _about_to(live.run, state, command, self.limits.deadline(live.run, state))
         if not _is_recorded(live.run, state, command):
-            await _save(store, run, durable=_must_not_be_lost(state, command), cancel_answered=answered)
-        live.publish(replace(run, cancel=live.run.cancel))  # asked for while this was recorded
+            await _save(self.store, run, durable=_must_not_be_lost(state, command), cancel_answered=answered)
+        # a cancel may have been asked for while this was recorded
+        live.publish(run if run.cancel == live.run.cancel else replace(run, cancel=live.run.cancel))
         if answered:
             live.cancel_answered()
-        event = await _happen(live, state, command, perform, again=again)
-        again = False
-        state, command = _doubt(state, command, event) or advance(program, state, event)
-    outcome = _with_way_on(live.run.id, program, state, command.outcome)
-    run = replace(live.run, state=state, command=command, updated=time.time(), due=None, outcome=outcome)
-    await _save(store, run, durable=True)
-    live.publish(run)
+
+    async def _end(self, state: State, command: Done) -> None:
+        outcome = _with_way_on(self.live.run.id, self.program, state, command.outcome)
+        now = time.time()
+        run = replace(self.live.run, state=state, command=command, updated=now, due=None, outcome=outcome)
+        await _save(self.store, run, durable=True)
+        self.live.publish(run)
+
+    def _queued(self, state: State, command: Command) -> CallOperation | None:
+        """A call that must not be repeated and whose turn has not come yet."""
+        if not isinstance(command, CallOperation) or may_repeat(state, command) or self.turn.take_now(command):
+            return None
+        return command
+
+    async def _happen(self, state: State, command: CallOperation | Wait, *, unsure: bool) -> Event | None:
+        """Let a command happen, unless a cancel or the end of the run's time comes first. unsure: a call that changes
+        something may have arrived, so that a job may exist which can only be cancelled when its answer is known: the
+        cancel comes later."""
+        if not state.cancel and not unsure and self.live.take_cancel():
+            return CancelRequested()
+        if isinstance(command, Wait):
+            await self.live.rest.keep(self.live.left())
+            return CancelRequested() if not unsure and self.live.take_cancel() else Woke()
+        if state.cancel or _changes_something(command):
+            return Exchanged(await self._awaited_call(state, command))
+        return await self._interruptible(partial(self._call, command))
+
+    async def _interruptible(self, happen: Callable[[], Awaitable[Event]]) -> Event | None:
+        """What happens, CancelRequested if that comes before, None if the run's time is over before."""
+        event: Event | None = None
+        left = self.limits.deadline(self.live.run, self.live.run.state) - time.time()
+        with self.live.interruptible() as scope:
+            if left < _SOON_SECONDS:
+                scope.deadline = anyio.current_time() + left
+            event = await happen()
+        if scope.cancelled_caught:
+            return CancelRequested() if self.live.take_cancel() else None
+        return event
+
+    async def _queue(self, call: CallOperation) -> Event:
+        """Nothing but the wait for the turn of a call that is not recorded yet."""
+        await self._take_turn(call, urgent=False)
+        return Woke()
+
+    async def _take_turn(self, call: CallOperation, *, urgent: bool) -> None:
+        if not self.turn.take_now(call):
+            live = self.live
+            live.publish(replace(live.run, held=f"waits for its turn at {call.target.source}"))
+            await self.turn.take(call, urgent=urgent)
+            live.publish(replace(live.run, held=""))
+
+    async def _awaited_call(self, state: State, command: CallOperation) -> Exchange:
+        await self._take_turn(command, urgent=state.cancel)
+        with self.live.awaited():
+            return await self.perform(self.live.run.program, command)
+        if may_repeat(state, command):
+            # ends here with this process: the request is recorded, and sent at the next start
+            await anyio.lowlevel.checkpoint()
+        return Exchange(failure=Failure("broken", "arazzo-mcp ended before the answer came"))
+
+    async def _call(self, command: CallOperation) -> Event:
+        await anyio.lowlevel.checkpoint_if_cancelled()  # nothing is sent by a process that is ending
+        await self._take_turn(command, urgent=False)
+        return Exchanged(await self.perform(self.live.run.program, command))
 
 
 async def _save(store: Store, run: Run, *, durable: bool, cancel_answered: bool = False) -> None:
@@ -167,17 +214,18 @@ def recovered(run: Run) -> Run:
     return run
 
 
-def _about_to(run: Run, state: State, command: Command) -> Run:
+def _about_to(run: Run, state: State, command: Command, deadline: float) -> Run:
     """The run as it is recorded before a command; a wait that was recorded already keeps its end."""
     now = time.time()
     resumed = isinstance(command, Wait) and command is run.command and run.due is not None
-    due = run.due if resumed else now + command.seconds if isinstance(command, Wait) else None
-    return replace(run, state=state, command=command, updated=now, due=due)
+    due = run.due if resumed else min(now + kept_for(command), deadline) if isinstance(command, Wait) else None
+    return replace(run, state=state, command=command, updated=now, due=due, held="")
 
 
 def _is_recorded(run: Run, state: State, command: Command) -> bool:
-    """A call that changes nothing and comes straight from a wait: recovery from that wait leads to it by itself."""
-    return (
+    """A wait with which a run is driven first, or driven on; or a call that changes nothing and comes straight from a
+    wait: recovery from that wait leads to it by itself."""
+    return (isinstance(command, Wait) and command is run.command) or (
         isinstance(command, CallOperation)
         and isinstance(run.command, Wait)
         and run.due is not None
@@ -192,44 +240,6 @@ def _must_not_be_lost(state: State, command: Command) -> bool:
 
 def _changes_something(command: Command) -> bool:
     return isinstance(command, CallOperation) and command.target.method not in SAFE
-
-
-async def _happen(live: Live, state: State, command: Command, perform: Perform, *, again: bool) -> Event:
-    """Let a command happen, unless a cancel comes first. again: it may have happened already, so that a job may exist
-    which can only be cancelled when its answer is known: then, as while the answer to a submit is lost, the cancel
-    comes later."""
-    later = state.lost or (again and _changes_something(command))
-    if not state.cancel and not later and live.take_cancel():
-        return CancelRequested()
-    if isinstance(command, CallOperation) and (state.cancel or _changes_something(command)):
-        return Exchanged(await _awaited_call(live, state, command, perform))
-    if state.lost:
-        return await _interrupted_by_cancel(live, command, perform)
-    event: Event = CancelRequested()
-    with live.interruptible() as scope:
-        event = await _interrupted_by_cancel(live, command, perform)
-    if scope.cancelled_caught:
-        live.take_cancel()
-    return event
-
-
-async def _awaited_call(live: Live, state: State, command: CallOperation, perform: Perform) -> Exchange:
-    with live.awaited():
-        return await perform(live.run.program, command)
-    if may_repeat(state, command):
-        # ends here with this process: the request is recorded, and sent at the next start
-        await anyio.lowlevel.checkpoint()
-    return Exchange(failure=Failure("broken", "arazzo-mcp ended before the answer came"))
-
-
-async def _interrupted_by_cancel(live: Live, command: Command, perform: Perform) -> Event:
-    if isinstance(command, CallOperation):
-        await anyio.lowlevel.checkpoint()  # nothing is sent by a process that is ending
-        return Exchanged(await perform(live.run.program, command))
-    if isinstance(command, Wait):
-        # never longer than was asked for: the wall clock may have been set back since
-        await anyio.sleep(min(command.seconds, max(0.0, (live.run.due or 0.0) - time.time())))
-    return Woke()
 
 
 def _doubt(state: State, command: Command, event: Event) -> tuple[State, Command] | None:

@@ -27,12 +27,14 @@ from arazzo_mcp.arazzo.command import CallOperation, Command, Done, Outcome, Pro
 from arazzo_mcp.arazzo.interpreter import advance
 from arazzo_mcp.arazzo.scope import MOST_DEPTH, Exchange, Json, within
 from arazzo_mcp.arazzo.state import State
-from arazzo_mcp.engine.drive import Live, drive, recovered
+from arazzo_mcp.engine.drive import drive, recovered
+from arazzo_mcp.engine.limits import OPEN, UNLIMITED, Gates, RunLimits
+from arazzo_mcp.engine.live import Live
 from arazzo_mcp.engine.once import UNDELIVERED_SECONDS, Once, arguments_digest
 from arazzo_mcp.engine.owner import HUNG_SECONDS, Owner
 from arazzo_mcp.engine.prune import DAY_SECONDS, prune, why_unknown
 from arazzo_mcp.engine.run import Perform, Programs, Run, RunStatus, Store
-from arazzo_mcp.errors import ArazzoMcpError, InvalidInputs, RunLost, StoreError, UnknownRun
+from arazzo_mcp.errors import ArazzoMcpError, InvalidInputs, RunLost, StoreError, TooManyRuns, UnknownRun
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +64,8 @@ class LocalEngine:
 
     documents: runs of these Arazzo files that a dead process left behind are taken over; None takes over none.
     keep_days: ended runs are dropped when they are older than that; 0 keeps them for ever. hung_seconds: so long
-    another process may show no life before its runs are taken over.
+    another process may show no life before its runs are taken over. gates: what every call passes; limits: what a run
+    may take, and how many runs there may be.
     """
 
     def __init__(
@@ -75,10 +78,13 @@ class LocalEngine:
         documents: Iterable[str] | None = None,
         keep_days: float = 0.0,
         hung_seconds: float = HUNG_SECONDS,
+        gates: Gates = OPEN,
+        limits: RunLimits = UNLIMITED,
     ) -> None:
         self._store, self._programs, self._perform = store, programs, perform
         self._documents = None if documents is None else frozenset(documents)
         self._owner, self._keep_days = Owner(locks, hung_seconds), keep_days
+        self._gates, self._limits = gates, limits
         self._live: dict[str, Live] = {}
         self._starting: set[str] = set()
         self._refused: set[str] = set()
@@ -101,8 +107,10 @@ class LocalEngine:
     ) -> None:
         if self._tasks is None:
             return
-        for live in self._live.values():
+        for live in list(self._live.values()):
             live.give_up_after(GRACE_SECONDS)
+            if live.rest.is_on:
+                self._forget(live)
         self._tasks.cancel_scope.cancel()
         try:
             # an error of the caller is the caller's: it leaves as it is, not wrapped into the group of our tasks
@@ -135,6 +143,7 @@ class LocalEngine:
 
         Raises:
             DuplicateKey: the key belongs to a run of other arguments.
+            TooManyRuns: there are as many as there may be.
         """
         known = self._programs.program(program)
         if known is None:
@@ -179,11 +188,21 @@ class LocalEngine:
         """Record a new run and drive it. outside: what it was given, which may be anything."""
         with anyio.CancelScope(shield=True), self._recording(run.id, self._refused):
             # a call that is cancelled must not leave a run that nobody drives
+            self._room()
             recorded = await self._create(run, outside, since)
             if not recorded.deduplicated:
                 log.info("run %s of %s started", run.id, run.workflow)
                 self._drive(recorded, program)
         return await self._found(recorded) if recorded.deduplicated else recorded
+
+    def _room(self) -> None:
+        """Room for the run that is being recorded."""
+        most = self._limits.runs
+        if len(self._live) + len(self._starting) > most:
+            raise TooManyRuns(
+                f"Nothing was started: the limit runs ({most:g} at once in this process) was reached. Call again when "
+                "one of them has ended, cancel one that is not needed, or raise the limit in the settings."
+            )
 
     @contextmanager
     def _recording(self, run_id: str, refused: set[str] | None = None) -> Iterator[None]:
@@ -295,22 +314,35 @@ class LocalEngine:
             raise RuntimeError("LocalEngine is not open: use it in `async with`")
         live = self._live[run.id] = Live(run)
         self._wake_watchers()
-        self._tasks.start_soon(self._to_its_end, live, program)
+        self._tasks.start_soon(self._to_its_end, live, program, self._tasks)
 
-    async def _to_its_end(self, live: Live, program: Program) -> None:
+    async def _to_its_end(self, live: Live, program: Program, tasks: TaskGroup) -> None:
+        """Drive a run to its end, or to where it sleeps; then a timer starts this again."""
+        seconds = None
         try:
             with live.driver:
-                await drive(live, program, self._store, partial(self._perform_own, live))
-                log.info("run %s %s", live.run.id, live.run.status)
+                perform = partial(self._perform_own, live)
+                seconds = await drive(live, program, self._store, perform, self._gates, self._limits)
+                if seconds is None:
+                    log.info("run %s %s", live.run.id, live.run.status)
         except RunLost as lost:
             log.warning("%s", lost)
         except Exception:
             log.exception("run %s was stopped by a fault of arazzo-mcp", live.run.id)
             live.run = await self._failed(live.run, "arazzo-mcp failed; see its log")
         finally:
-            self._live.pop(live.run.id, None)
-            live.publish(live.run)
-            self._wake_waiters()
+            if seconds is None or tasks.cancel_scope.cancel_called:
+                self._forget(live)
+            else:
+                live.driver = anyio.CancelScope()
+                live.rest.begin(seconds, partial(tasks.start_soon, self._to_its_end, live, program, tasks))
+
+    def _forget(self, live: Live) -> None:
+        """This process drives the run no more."""
+        live.rest.forget()
+        self._live.pop(live.run.id, None)
+        live.tell()
+        self._wake_waiters()
 
     async def _failed(self, run: Run, message: str) -> Run:
         """The run, ended by a fault that is none of the provider's."""
@@ -412,6 +444,8 @@ class LocalEngine:
             if live := self._live.get(run_id):
                 log.warning("run %s was taken over by another process while this one stood still", run_id)
                 live.driver.cancel()
+                if live.rest.is_on:
+                    self._forget(live)
         self._stood_still = False
 
     async def _perform_own(self, live: Live, program: str, call: CallOperation) -> Exchange:

@@ -36,7 +36,8 @@ class Run:
     program: digest of the documents that it was started with; document: the Arazzo file's path; command: what it
     is about to ask for; due: when a wait ends; owner: the process that drives it; cancel: somebody wants it to stop;
     key: chosen by who started it; arguments: digest of what it was started with, empty where it is the same as no
-    other; delivered: somebody has got its result; deduplicated: this answers a start that found it there already.
+    other; delivered: somebody has got its result; deduplicated: this answers a start that found it there already;
+    held: what keeps its next request back in this process. The last two are not recorded.
     """
 
     id: str
@@ -56,6 +57,7 @@ class Run:
     arguments: str = ""
     delivered: bool = False
     deduplicated: bool = False
+    held: str = ""
 
     @property
     def status(self) -> RunStatus:
@@ -75,7 +77,7 @@ class Run:
     @property
     def may_live_on(self) -> bool:
         """Whether a run that has failed has started something at the provider that may go on without it."""
-        over = self.state.remote == "already_completed" or has_ended(self.state.upstream)
+        over = self.state.remote in ("already_completed", "cancelled") or has_ended(self.state.upstream)
         return self.status is RunStatus.FAILED and self.state.submits > 0 and not over
 
     @property
@@ -98,7 +100,7 @@ class Run:
 
     def line(self) -> str:
         """The run in one line: the step, what the provider says, and for how long."""
-        says = self.says()
+        says = ", ".join(filter(None, (self.says(), self.held)))
         return f"{self.state.step[-80:]}{f': {says}' if says else ''} ({self.status}, {round(self.elapsed)} s)"
 
     def fingerprint(self) -> tuple[Json, ...]:

@@ -123,9 +123,12 @@ class ApiClient:
             with anyio.fail_after(most):
                 response, content = await self._answer(outgoing)
         except Exception as error:  # noqa: BLE001  (the request ends here; whatever went wrong, it may have arrived)
-            return replace(_exchange(request, failure=_failure(error, request)), seconds=time.monotonic() - started)
+            limit = "request_seconds" if timeout is None or timeout > most else "the timeout of the step"
+            failure = _failure(error, request, limit)
+            return replace(_exchange(request, failure=failure), seconds=time.monotonic() - started)
         body = decode(response.headers.get("content-type", ""), content)
-        return replace(_exchange(request, response, body), seconds=time.monotonic() - started)
+        took = time.monotonic() - started
+        return replace(_exchange(request, response, body), seconds=took, size=len(content))
 
     async def _answer(self, request: httpx.Request) -> tuple[httpx.Response, bytes]:
         response = await self._client_for(request).send(request, stream=True, follow_redirects=False)
@@ -207,8 +210,8 @@ def _with_advice(exchange: Exchange, advice: str) -> Exchange:
     return replace(exchange, body={**said, "detail": f"{words} ({advice})"})
 
 
-def _failure(error: Exception, request: Request) -> Failure:
-    """Why there is no response, and whether the request can have reached the provider.
+def _failure(error: Exception, request: Request, limit: str) -> Failure:
+    """Why there is no response, and whether the request can have reached the provider. limit: that of its time.
 
     The text of an exception is shown only where it cannot hold the URL as it was sent, credentials included.
     """
@@ -221,9 +224,10 @@ def _failure(error: Exception, request: Request) -> Failure:
     if isinstance(error, TimeoutError | httpx.TimeoutException) and not isinstance(
         cause, aiohttp.ServerDisconnectedError
     ):
-        return Failure("timeout", f"{where}: no answer in time")
+        limit = "read_seconds" if isinstance(error, httpx.TimeoutException) else limit
+        return Failure("timeout", f"{where}: no answer in time (limit {limit})")
     if isinstance(error, Refused):
-        return Failure("broken", f"{where}: {error}")
+        return Failure("refused", f"{where}: {error}")
     return Failure("broken", f"{where}: the connection broke ({type(cause or error).__name__})")
 
 

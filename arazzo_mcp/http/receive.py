@@ -39,7 +39,7 @@ async def _content(response: httpx.Response, most: int) -> bytes:
     async for chunk in _chunks(response, most):
         content += chunk
         if len(content) > most:
-            raise Refused(f"the response is larger than {most} bytes")
+            raise Refused(f"the response is larger than {most} bytes (limit response_bytes)")
     return bytes(content)
 
 
