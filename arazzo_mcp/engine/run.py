@@ -146,7 +146,7 @@ class Store(Protocol):
         """Make an owner's working runs another's: those of the given documents (None: all), or a single one."""
 
     async def version(self) -> int:
-        """Changes whenever another process has written."""
+        """Changes whenever another process has written; it may change at writes of this one too."""
 
 
 class Engine(Protocol):

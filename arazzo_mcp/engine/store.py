@@ -49,10 +49,15 @@ MIGRATIONS: Final = (
         ended REAL NOT NULL, pruned REAL NOT NULL
     ) STRICT;
     """,
+    "CREATE INDEX runs_to_cancel ON runs (owner, status) WHERE cancel = 1",
 )
 _COLUMNS: Final = (
     "id, workflow, program, document, principal, status, state, command, created, updated, owner, due, cancel, outcome"
 )
+
+
+_SMALL: Final = 32 * 1024
+"""Characters of a state that is written on the spot; to write a larger one takes too long."""
 
 
 class SqliteStore:
@@ -103,7 +108,8 @@ class SqliteStore:
             if changed.rowcount != 1:
                 raise RunLost(f"run {run.id} is driven by another process now")
 
-        await self._database.ask(do, durable=durable)
+        small = len(saved[1]) + len(saved[2]) < _SMALL
+        await self._database.ask(do, durable=durable, quick=small and not durable)
 
     async def get(self, run_id: str) -> Run | None:
         """The run with this id."""
@@ -183,12 +189,8 @@ class SqliteStore:
         return [replace(run, owner=owner) for run in self._runs(await self._database.ask(do, durable=True))]
 
     async def version(self) -> int:
-        """SQLite's data_version: changes whenever another process has written."""
-
-        def do(connection: sqlite3.Connection) -> int:
-            return int(connection.execute("PRAGMA data_version").fetchone()[0])
-
-        return await self._database.ask(do)
+        """SQLite's data_version: changes whenever another process has written, and at some writes of this one."""
+        return self._database.version()
 
     async def _select(self, where: str, values: tuple[Any, ...]) -> list[Run]:
         """The runs that can be read; one that cannot is left out, and the log says so."""
