@@ -83,7 +83,9 @@ class Database:
         if self._thread is None:
             raise StoreError(f"the run store {self.path} is not open")
         if quick and self._quick is not None and self._may_be_quick():
-            with suppress(sqlite3.Error, OverflowError):  # locked, full or broken: the thread waits for it, or says what is wrong
+            with suppress(
+                sqlite3.Error, OverflowError
+            ):  # locked, full or broken: the thread waits for it, or says what is wrong
                 return do(self._quick)
         try:
             return await self._queued(do, durable)
@@ -125,9 +127,7 @@ class Database:
         return result
 
 
-def _open(
-    path: Path, migrations: Sequence[str], busy_seconds: float
-) -> tuple[sqlite3.Connection, sqlite3.Connection]:
+def _open(path: Path, migrations: Sequence[str], busy_seconds: float) -> tuple[sqlite3.Connection, sqlite3.Connection]:
     """The thread's connection and the quick one. The file is its user's alone; its folder is made when there is none."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -1,4 +1,5 @@
-"""The loop that drives one run: save what is about to happen, let it happen, advance.
+"""The loop that drives one run: save what is about to happen, let it happen, advance. It stops at a long wait, so that
+a run that sleeps costs a timer and no task.
 
 It also owns one policy: what to do about a call that may or may not have reached the provider. Such a call is repeated
 when repeating it cannot do harm; any other ends the run as `in_doubt`, and is never sent twice.
@@ -33,10 +34,14 @@ from arazzo_mcp.arazzo.command import (
 from arazzo_mcp.arazzo.interpreter import advance
 from arazzo_mcp.arazzo.scope import Exchange, Failure
 from arazzo_mcp.arazzo.state import State
+from arazzo_mcp.engine.rest import Rest
 from arazzo_mcp.engine.run import Perform, Run, Store, may_repeat
 from arazzo_mcp.errors import StoreError
 
 log = logging.getLogger(__name__)
+
+_LONG_SECONDS: Final = 2.0
+"""A wait that is longer is slept without a task."""
 
 _MAY_HAVE_ARRIVED: Final = ("timeout", "broken")
 
@@ -46,7 +51,8 @@ class Live:
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self._changed = anyio.Event()
+        self.rest = Rest()
+        self._changed: anyio.Event | None = None
         self._cancelling = run.state.cancel
         self._cancel = run.cancel and not run.state.cancel
         self._interruptible: anyio.CancelScope | None = None
@@ -56,11 +62,14 @@ class Live:
     def publish(self, run: Run) -> None:
         """The run is here now: tell everybody who waits."""
         self.run = run
-        changed, self._changed = self._changed, anyio.Event()
-        changed.set()
+        changed, self._changed = self._changed, None
+        if changed is not None:
+            changed.set()
 
     async def changed(self) -> None:
         """Return at the next change."""
+        if self._changed is None:
+            self._changed = anyio.Event()
         await self._changed.wait()
 
     def request_cancel(self) -> None:
@@ -69,8 +78,14 @@ class Live:
             return
         self._cancel = True
         self.publish(replace(self.run, cancel=True))
+        self.rest.end()
         if self._interruptible is not None:
             self._interruptible.cancel()
+
+    def may_sleep(self) -> float | None:
+        """The seconds of a long wait that has just begun, unless it is to be cancelled."""
+        seconds = _left(self.run)
+        return seconds if seconds > _LONG_SECONDS and not self._cancel else None
 
     def take_cancel(self) -> bool:
         """Whether a cancel was requested that is not under way yet; it is from now on."""
@@ -110,8 +125,8 @@ class Live:
             self._awaited.deadline = self._deadline
 
 
-async def drive(live: Live, program: Program, store: Store, perform: Perform) -> None:
-    """Drive a run to its end.
+async def drive(live: Live, program: Program, store: Store, perform: Perform) -> float | None:
+    """Drive a run to its end, or to a long wait: after so many seconds, or when it is cancelled, it is to be driven on.
 
     Raises:
         RunLost: another process drives it now.
@@ -126,14 +141,18 @@ async def drive(live: Live, program: Program, store: Store, perform: Perform) ->
         run = _about_to(live.run, state, command)
         if not _is_recorded(live.run, state, command):
             await _save(store, run, durable=_must_not_be_lost(state, command), cancel_answered=answered)
-        live.publish(replace(run, cancel=live.run.cancel))  # asked for while this was recorded
+        # a cancel may have been asked for while this was recorded
+        live.publish(run if run.cancel == live.run.cancel else replace(run, cancel=live.run.cancel))
         if answered:
             live.cancel_answered()
+        if (seconds := live.may_sleep()) is not None:
+            return seconds
         event = await _happen(live, state, command, perform)
         state, command = _doubt(state, command, event) or advance(program, state, event)
     run = replace(live.run, state=state, command=command, updated=time.time(), due=None, outcome=command.outcome)
     await _save(store, run, durable=True)
     live.publish(run)
+    return None
 
 
 async def _save(store: Store, run: Run, *, durable: bool, cancel_answered: bool = False) -> None:
@@ -170,9 +189,16 @@ def _about_to(run: Run, state: State, command: Command) -> Run:
     return replace(run, state=state, command=command, updated=now, due=due)
 
 
+def _left(run: Run) -> float:
+    """The seconds of a wait that are left, never more than was asked for: the clock may have been set back since."""
+    wait = run.command
+    return min(wait.seconds, max(0.0, (run.due or 0.0) - time.time())) if isinstance(wait, Wait) else 0.0
+
+
 def _is_recorded(run: Run, state: State, command: Command) -> bool:
-    """A call that may be repeated and comes straight from a wait: recovery from that wait leads to it by itself."""
-    return (
+    """A wait with which a run is driven first, or driven on; or a call that may be repeated and comes straight from a
+    wait: recovery from that wait leads to it by itself."""
+    return (isinstance(command, Wait) and command is run.command) or (
         isinstance(command, CallOperation)
         and isinstance(run.command, Wait)
         and run.due is not None
@@ -185,12 +211,15 @@ def _must_not_be_lost(state: State, command: Command) -> bool:
     return isinstance(command, CallOperation) and not may_repeat(state, command)
 
 
-async def _happen(live: Live, state: State, command: Command, perform: Perform) -> Event:
+async def _happen(live: Live, state: State, command: CallOperation | Wait, perform: Perform) -> Event:
     """Let a command happen, unless a cancel comes first."""
     if not state.cancel and live.take_cancel():
         return CancelRequested()
     if isinstance(command, CallOperation) and (state.cancel or not may_repeat(state, command)):
         return Exchanged(await _awaited_call(live, state, command, perform))
+    if isinstance(command, Wait):
+        await live.rest.keep(_left(live.run))
+        return CancelRequested() if live.take_cancel() else Woke()
     event: Event = CancelRequested()
     with live.interruptible() as scope:
         event = await _interrupted_by_cancel(live, command, perform)
@@ -208,14 +237,9 @@ async def _awaited_call(live: Live, state: State, command: CallOperation, perfor
     return Exchange(failure=Failure("broken", "arazzo-mcp ended before the answer came"))
 
 
-async def _interrupted_by_cancel(live: Live, command: Command, perform: Perform) -> Event:
-    if isinstance(command, CallOperation):
-        await anyio.lowlevel.checkpoint()  # nothing is sent by a process that is ending
-        return Exchanged(await perform(live.run.program, command))
-    if isinstance(command, Wait):
-        # never longer than was asked for: the wall clock may have been set back since
-        await anyio.sleep(min(command.seconds, max(0.0, (live.run.due or 0.0) - time.time())))
-    return Woke()
+async def _interrupted_by_cancel(live: Live, command: CallOperation, perform: Perform) -> Event:
+    await anyio.lowlevel.checkpoint_if_cancelled()  # nothing is sent by a process that is ending
+    return Exchanged(await perform(live.run.program, command))
 
 
 def _doubt(state: State, command: Command, event: Event) -> tuple[State, Command] | None:

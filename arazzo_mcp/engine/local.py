@@ -11,6 +11,7 @@ import secrets
 import time
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -72,8 +73,10 @@ class LocalEngine:
     ) -> None:
         if self._tasks is None:
             return
-        for live in self._live.values():
+        for live in list(self._live.values()):
             live.give_up_after(GRACE_SECONDS)
+            if live.rest.is_on:
+                self._forget(live)
         self._tasks.cancel_scope.cancel()
         try:
             # an error of the caller is the caller's: it leaves as it is, not wrapped into the group of our tasks
@@ -179,20 +182,31 @@ class LocalEngine:
             raise RuntimeError("LocalEngine is not open: use it in `async with`")
         live = self._live[run.id] = Live(run)
         self._wake_watchers()
-        self._tasks.start_soon(self._to_its_end, live, program)
+        self._tasks.start_soon(self._to_its_end, live, program, self._tasks)
 
-    async def _to_its_end(self, live: Live, program: Program) -> None:
+    async def _to_its_end(self, live: Live, program: Program, tasks: TaskGroup) -> None:
+        """Drive a run to its end, or to where it sleeps; then a timer starts this again."""
+        seconds = None
         try:
-            await drive(live, program, self._store, self._perform)
-            log.info("run %s %s", live.run.id, live.run.status)
+            seconds = await drive(live, program, self._store, self._perform)
+            if seconds is None:
+                log.info("run %s %s", live.run.id, live.run.status)
         except RunLost as lost:
             log.warning("%s", lost)
         except Exception:
             log.exception("run %s was stopped by a fault of arazzo-mcp", live.run.id)
             live.run = await self._failed(live.run, "arazzo-mcp failed; see its log")
         finally:
-            self._live.pop(live.run.id, None)
-            live.publish(live.run)
+            if seconds is None or tasks.cancel_scope.cancel_called:
+                self._forget(live)
+            else:
+                live.rest.begin(seconds, partial(tasks.start_soon, self._to_its_end, live, program, tasks))
+
+    def _forget(self, live: Live) -> None:
+        """This process drives the run no more."""
+        live.rest.forget()
+        self._live.pop(live.run.id, None)
+        live.publish(live.run)
 
     async def _failed(self, run: Run, message: str) -> Run:
         """The run, ended by a fault that is none of the provider's."""
