@@ -1,4 +1,4 @@
-"""One SQLite file for an event loop: a connection in a thread of its own, and one in the loop's thread for what is quick.
+"""One SQLite file for an event loop: a connection in a thread of its own, and one in the loop's own for what is quick.
 
 The thread takes whatever has queued up, performs it as one transaction and only then answers, so that many runs share
 one commit; with `synchronous=FULL` when one of them must survive a loss of power. A small write that need not survive
@@ -128,7 +128,7 @@ class Database:
 
 
 def _open(path: Path, migrations: Sequence[str], busy_seconds: float) -> tuple[sqlite3.Connection, sqlite3.Connection]:
-    """The thread's connection and the quick one. The file is its user's alone; its folder is made when there is none."""
+    """The thread's connection and the quick one. The file is its user's alone; its folder is made where it is missing."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))

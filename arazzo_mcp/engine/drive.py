@@ -60,8 +60,13 @@ class Live:
         self._deadline = math.inf
 
     def publish(self, run: Run) -> None:
-        """The run is here now: tell everybody who waits."""
-        self.run = run
+        """The run is here now: tell everybody who waits, unless it only does what was to be done next."""
+        before, self.run = self.run, run
+        if run.state is not before.state or run.cancel != before.cancel or run.ended:
+            self.tell()
+
+    def tell(self) -> None:
+        """Let everybody who waits look at it."""
         changed, self._changed = self._changed, None
         if changed is not None:
             changed.set()

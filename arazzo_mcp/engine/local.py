@@ -206,7 +206,7 @@ class LocalEngine:
         """This process drives the run no more."""
         live.rest.forget()
         self._live.pop(live.run.id, None)
-        live.publish(live.run)
+        live.tell()
 
     async def _failed(self, run: Run, message: str) -> Run:
         """The run, ended by a fault that is none of the provider's."""

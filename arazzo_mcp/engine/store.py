@@ -56,6 +56,15 @@ _COLUMNS: Final = (
 )
 
 
+_SAVE: Final = (
+    "UPDATE runs SET status = ?, outcome = ?, cancel = CASE WHEN ? THEN 0 ELSE cancel END,"
+    " state = ?, command = ?, updated = ?, due = ? WHERE id = ? AND owner = ? AND outcome IS NULL"
+)
+_SAVE_AT_WORK: Final = (
+    "UPDATE runs SET state = ?, command = ?, updated = ?, due = ? WHERE id = ? AND owner = ? AND outcome IS NULL"
+)
+"""Touches no column that an index depends on, which halves what a poll costs here."""
+
 _SMALL: Final = 32 * 1024
 """Characters of a state that is written on the spot; to write a larger one takes too long."""
 
@@ -97,18 +106,18 @@ class SqliteStore:
 
     async def save(self, run: Run, *, durable: bool, cancel_answered: bool = False) -> None:
         """Record where a run is, unless another process owns it now (RunLost)."""
-        saved = _saved(run)
+        status, state, command, updated, due, outcome = _saved(run)
+        values: tuple[Any, ...] = (state, command, updated, due, run.id, run.owner)
+        statement = _SAVE_AT_WORK
+        if run.ended or cancel_answered:
+            values = (status, outcome, cancel_answered, *values)
+            statement = _SAVE
 
         def do(connection: sqlite3.Connection) -> None:
-            changed = connection.execute(
-                "UPDATE runs SET status = ?, state = ?, command = ?, updated = ?, due = ?, outcome = ?,"
-                " cancel = CASE WHEN ? THEN 0 ELSE cancel END WHERE id = ? AND owner = ? AND outcome IS NULL",
-                (*saved, cancel_answered, run.id, run.owner),
-            )
-            if changed.rowcount != 1:
+            if connection.execute(statement, values).rowcount != 1:
                 raise RunLost(f"run {run.id} is driven by another process now")
 
-        small = len(saved[1]) + len(saved[2]) < _SMALL
+        small = len(state) + len(command) < _SMALL
         await self._database.ask(do, durable=durable, quick=small and not durable)
 
     async def get(self, run_id: str) -> Run | None:

@@ -24,8 +24,8 @@ class Refused(Exception):
 async def receive(
     stream: AsyncIterable[bytes], headers: Mapping[str, str], most: int, most_events: int, seconds: float
 ) -> bytes:
-    """The body, decompressed. headers: the response's, names in lower case; most, most_events: bytes of a body and of a stream of events; seconds: how long a stream
-    of events is listened to.
+    """The body, decompressed. headers: the response's, names in lower case; most, most_events: bytes of a body and of a
+    stream of events; seconds: how long a stream of events is listened to.
 
     Raises:
         Refused: it is larger, or encoded in a way that was not asked for.
