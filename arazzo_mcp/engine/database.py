@@ -128,7 +128,7 @@ class Database:
 
 
 def _open(path: Path, migrations: Sequence[str], busy_seconds: float) -> tuple[sqlite3.Connection, sqlite3.Connection]:
-    """The thread's connection and the quick one. The file is its user's alone; its folder is made where it is missing."""
+    """The thread's connection and the quick one. The file is its user's alone; its folder is made if there is none."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))

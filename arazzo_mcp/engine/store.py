@@ -49,7 +49,9 @@ MIGRATIONS: Final = (
         ended REAL NOT NULL, pruned REAL NOT NULL
     ) STRICT;
     """,
-    "CREATE INDEX runs_to_cancel ON runs (owner, status) WHERE cancel = 1",
+    """
+    CREATE INDEX runs_to_cancel ON runs (owner, status) WHERE cancel = 1;
+    """,
 )
 _COLUMNS: Final = (
     "id, workflow, program, document, principal, status, state, command, created, updated, owner, due, cancel, outcome"
