@@ -206,7 +206,7 @@ def _sent_too_late(row: sqlite3.Row, lines: list[Line]) -> Iterator[str]:
             ended = line
         if line.word == "cancelled":
             heard = heard or line
-        if line.word != "call>" or not line.detail.startswith("POST") or line.detail.endswith("cancel"):
+        if line.word != "call>" or not line.detail.startswith("POST") or "/cancel" in line.detail:
             continue
         if ended is not None and ended.at < line.at:
             yield f"run {row['id']} submits after its end: {_told(lines)}"
