@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sqlite3
 import stat
@@ -209,6 +210,27 @@ async def test_a_cancel_during_a_wait_is_at_once(engine: Open, provider: Provide
     assert ended.status is RunStatus.CANCELLED
     assert ended.state.remote == "cancelled"
     assert provider.asked[-1] == "POST /jobs/{id}/cancel"
+
+
+async def test_runs_that_sleep_need_no_task_and_go_on_at_the_next_start(engine: Open, provider: Provider) -> None:
+    before = len(asyncio.all_tasks())
+    async with engine(shelf=Shelf(program(pace=3600))) as local:
+        runs = [await polled(local, await start(local)) for _ in range(5)]
+        assert len(asyncio.all_tasks()) <= before + 2, "its watcher, and one that is about to end"
+    async with engine() as local:
+        for run in runs:
+            await local.cancel(run.id)
+            assert (await local.wait(run.id, "", 10)).state.remote == "cancelled"
+    assert provider.asked.count("POST /jobs") == len(runs)
+
+
+async def test_a_run_wakes_from_a_long_wait(engine: Open, provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("arazzo_mcp.engine.drive._LONG_SECONDS", 0.01)
+    provider.busy = 3
+    async with engine(shelf=Shelf(program(pace=0.05))) as local:
+        run = await local.wait((await start(local)).id, "", 10)
+    assert run.status is RunStatus.COMPLETED
+    assert provider.asked == ["POST /jobs", *["GET /jobs/{id}"] * 4]
 
 
 async def test_a_cancel_cuts_a_poll_that_is_under_way(engine: Open, provider: Provider) -> None:

@@ -249,8 +249,8 @@ def _after_call(program: Program, state: State, exchange: Exchange) -> Advance:
         state = state.forgiving(step.id, TAKEN)
     if late := _in_time(program, state):
         return late
-    verdict = _verdict(step, exchange, _scope(program, state, exchange))
-    return _conclude(program, state, verdict, exchange)
+    scope = _scope(program, state, exchange)
+    return _conclude(program, state, _verdict(step, exchange, scope), scope)
 
 
 def _may_repeat(program: Program, state: State) -> bool:
@@ -315,19 +315,19 @@ def _conclude(
     program: Program,
     state: State,
     verdict: Verdict,
-    exchange: Exchange,
+    scope: Scope,
     child: Ended | None = None,
     trouble: dict[str, Json] | None = None,
 ) -> Advance:
-    """Record the outputs of a step that was performed, and take the action that applies."""
+    """Record the outputs of a step that was performed, and take the action that applies. scope: what the criteria of
+    the step have seen."""
     workflow, step = _present(program, state)
-    produced = _outputs(step, _scope(program, state, exchange, child), verdict.ok, child)
-    state = state.with_outputs(step.id, produced)
+    state = state.with_outputs(step.id, _outputs(step, scope, verdict.ok, child))
     if verdict.ok and (workflow.id, step.id) in program.description.awaited:
         state = state.with_completed(step.id)
     if verdict.ok and (back := _back(program, state, step)) is not None:
         return back
-    scope = _scope(program, state, exchange, child)
+    exchange, scope = scope.exchange, replace(scope, steps=state.frame.outputs)
     actions = step.on_success if verdict.ok else step.on_failure
     match decide(actions, scope, state.retries_of(step.id)):
         case None if verdict.ok:
@@ -374,13 +374,10 @@ def _goto(program: Program, state: State, step: Step, goto: Goto, exchange: Exch
         return _transfer(program, state, goto.target, goto.parameters, exchange)
     workflow, _ = _present(program, state)
     target = goto.target.name
-    state = state.leaving(step.id, target)
     if workflow.position(target) > workflow.position(step.id):
-        return _enter(program, state)
-    laps = state.frame.laps
-    seconds = _paced(program, laps.get(target, 0), exchange)
-    paced = replace(state.frame, laps={**laps, target: laps.get(target, 0) + 1})
-    return _wait(state.with_frame(paced), seconds, precision(exchange))
+        return _enter(program, state.leaving(step.id, target))
+    seconds = _paced(program, state.frame.laps.get(target, 0), exchange)
+    return _wait(state.leaving(step.id, target, lap=True), seconds, precision(exchange))
 
 
 def _paced(program: Program, lap: int, exchange: Exchange) -> float:
@@ -467,11 +464,9 @@ def _end(program: Program, state: State, trouble: dict[str, Json] | None = None)
 
 def _after_workflow(program: Program, state: State, ended: Ended, trouble: dict[str, Json] | None) -> Advance:
     _, step = _present(program, state)
-    if trouble is not None:
-        verdict = Verdict(False, why=str(trouble["message"]))
-    else:
-        verdict = judge(step.success_criteria, _scope(program, state, child=ended))
-    return _conclude(program, state, verdict, Exchange(), ended, trouble)
+    scope = _scope(program, state, child=ended)
+    verdict = judge(step.success_criteria, scope) if trouble is None else Verdict(False, why=str(trouble["message"]))
+    return _conclude(program, state, verdict, scope, ended, trouble)
 
 
 def _workflow_outputs(workflow: Workflow, scope: Scope) -> dict[str, Json]:

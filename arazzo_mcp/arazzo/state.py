@@ -108,10 +108,12 @@ class State:
         """At another step of the present workflow."""
         return self.with_frame(replace(self.frame, step=step, back=back))
 
-    def leaving(self, step: str, to: str) -> State:
-        """Going on from a step to another: its retries are forgotten."""
+    def leaving(self, step: str, to: str, *, lap: bool = False) -> State:
+        """Going on from a step to another: its retries are forgotten. lap: the jump is paced, and counts."""
         kept = {key: n for key, n in self.frame.retries.items() if not key.startswith(f"{step}/")}
-        return self.with_frame(replace(self.frame, step=to, retries=kept, back=None))
+        laps = self.frame.laps
+        laps = {**laps, to: laps.get(to, 0) + 1} if lap else laps
+        return self.with_frame(replace(self.frame, step=to, retries=kept, back=None, laps=laps))
 
     def retries_of(self, step: str) -> dict[str, int]:
         """How often each retry action of a step was taken, by its name."""

@@ -1,8 +1,10 @@
-"""One SQLite connection in a thread of its own, for an event loop.
+"""One SQLite file for an event loop: a connection in a thread of its own, and one in the loop's own for what is quick.
 
 The thread takes whatever has queued up, performs it as one transaction and only then answers, so that many runs share
-one commit; with `synchronous=FULL` when one of them must survive a loss of power. What is stored is no business of this
-module.
+one commit; with `synchronous=FULL` when one of them must survive a loss of power. A small write that need not survive
+that much is a few system calls, less than the way to the thread and back: it is done on the spot, but only while the
+thread has nothing to do, so that nothing overtakes anything, and never where it would have to wait for a lock. The log
+is written back to the file by the thread only. What is stored is no business of this module.
 """
 
 from __future__ import annotations
@@ -24,14 +26,16 @@ from arazzo_mcp.errors import StoreError
 
 T = TypeVar("T")
 _MOST_AT_ONCE: Final = 500
+_QUICK_IN_A_ROW: Final = 250
+"""After so many quick writes one goes through the thread, whose commit writes the log back when it has grown."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """Something to do with the connection, and where its result goes."""
+    """Something to do with the connection, and who is told its result, in the loop's thread."""
 
     do: Callable[[sqlite3.Connection], Any]
-    result: asyncio.Future[Any]
+    answer: Callable[[Any, Exception | None], None]
     loop: asyncio.AbstractEventLoop
     durable: bool
 
@@ -48,9 +52,13 @@ class Database:
         self._queue: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._identity: tuple[int, int] | None = None
+        self._quick: sqlite3.Connection | None = None
+        self._quick_writes = 0
+        self._under_way = 0
 
     async def __aenter__(self) -> Database:
-        connection = await asyncio.to_thread(_open, self.path, self._migrations, self._busy_seconds)
+        opened = await asyncio.to_thread(_open, self.path, self._migrations, self._busy_seconds)
+        connection, self._quick = opened
         self._identity = _identity(self.path)
         self._thread = threading.Thread(target=_serve, args=(connection, self._queue), name="run-store")
         self._thread.start()
@@ -59,13 +67,17 @@ class Database:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._quick is not None:
+            self._quick.close()
+            self._quick = None
         self._queue.put(None)
         if self._thread is not None:
             await asyncio.to_thread(self._thread.join)
             self._thread = None
 
-    async def ask(self, do: Callable[[sqlite3.Connection], T], *, durable: bool = False) -> T:
-        """What `do` gives, once it is committed. durable: it must survive a loss of power too.
+    async def ask(self, do: Callable[[sqlite3.Connection], T], *, durable: bool = False, quick: bool = False) -> T:
+        """What `do` gives, once it is committed. durable: it must survive a loss of power too; quick: it is one small
+        statement that may be performed in the loop's thread.
 
         Raises:
             StoreError: the file is not open, or cannot be read or written.
@@ -76,17 +88,52 @@ class Database:
             raise StoreError(
                 f"the run store {self.path} was removed or replaced while it was open. Put it back, or start again"
             )
-        loop = asyncio.get_running_loop()
-        result: asyncio.Future[T] = loop.create_future()
-        self._queue.put(_Work(do, result, loop, durable))
+        if quick and self._quick is not None and self._may_be_quick():
+            # locked, full or broken: the thread waits for it, or says what is wrong
+            with suppress(sqlite3.Error, OverflowError):
+                return do(self._quick)
         try:
-            return await result
+            return await self._queued(do, durable)
         except (sqlite3.Error, OverflowError, zlib.error) as error:
             raise StoreError(f"the run store {self.path}: {error}") from error
 
+    def version(self) -> int:
+        """Changes whenever something was written, but for quick writes of this process.
 
-def _open(path: Path, migrations: Sequence[str], busy_seconds: float) -> sqlite3.Connection:
-    """The file is its user's alone; its folder is made when there is none."""
+        Raises:
+            StoreError: the file is not open, or cannot be read.
+        """
+        if self._quick is None:
+            raise StoreError(f"the run store {self.path} is not open")
+        try:
+            return int(self._quick.execute("PRAGMA data_version").fetchone()[0])
+        except sqlite3.Error as error:
+            raise StoreError(f"the run store {self.path}: {error}") from error
+
+    def _may_be_quick(self) -> bool:
+        self._quick_writes += 1
+        return self._under_way == 0 and self._quick_writes % _QUICK_IN_A_ROW != 0
+
+    def _queued(self, do: Callable[[sqlite3.Connection], T], durable: bool) -> asyncio.Future[T]:
+        loop = asyncio.get_running_loop()
+        result: asyncio.Future[T] = loop.create_future()
+
+        def answer(value: Any, error: Exception | None) -> None:
+            self._under_way -= 1
+            if result.done():  # nobody waits for it any more
+                return
+            if error is None:
+                result.set_result(value)
+            else:
+                result.set_exception(error)
+
+        self._under_way += 1
+        self._queue.put(_Work(do, answer, loop, durable))
+        return result
+
+
+def _open(path: Path, migrations: Sequence[str], busy_seconds: float) -> tuple[sqlite3.Connection, sqlite3.Connection]:
+    """The thread's connection and the quick one. The file is its user's alone; its folder is made if there is none."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
@@ -94,12 +141,20 @@ def _open(path: Path, migrations: Sequence[str], busy_seconds: float) -> sqlite3
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of a new file: it can give space back
         connection.execute("PRAGMA journal_mode = WAL")
         _migrate(connection, path, migrations)
+        return connection, _open_quick(path, busy_seconds)
     except OSError as error:
         raise StoreError(
             f"the run store {path} cannot be opened: {error.strerror}. Choose another with --store."
         ) from error
     except sqlite3.Error as error:
         raise StoreError(f"the run store {path} cannot be opened: {error}. Choose another with --store.") from error
+
+
+def _open_quick(path: Path, busy_seconds: float) -> sqlite3.Connection:
+    """For writes that wait for nothing: neither for a lock, nor for the disk, nor for the log to be written back."""
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=busy_seconds)
+    for setting in ("synchronous = NORMAL", "wal_autocheckpoint = 0", "busy_timeout = 0"):
+        connection.execute(f"PRAGMA {setting}")
     return connection
 
 
@@ -161,7 +216,8 @@ def _perform(connection: sqlite3.Connection, batch: list[_Work]) -> None:
             connection.execute("ROLLBACK")
         results = [(None, error)] * len(batch)
     for work, (value, failed) in zip(batch, results, strict=True):
-        _answer(work, value, failed)
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            work.loop.call_soon_threadsafe(work.answer, value, failed)
 
 
 def _perform_one(connection: sqlite3.Connection, work: _Work) -> tuple[Any, Exception | None]:
@@ -174,15 +230,3 @@ def _perform_one(connection: sqlite3.Connection, work: _Work) -> tuple[Any, Exce
     finally:
         connection.execute("RELEASE one")
     return result, None
-
-
-def _answer(work: _Work, value: Any, error: Exception | None) -> None:
-    def answer() -> None:
-        if not work.result.done():
-            if error is None:
-                work.result.set_result(value)
-            else:
-                work.result.set_exception(error)
-
-    with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-        work.loop.call_soon_threadsafe(answer)

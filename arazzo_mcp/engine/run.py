@@ -233,7 +233,7 @@ class Store(Protocol):
         """What is left of a run that was pruned."""
 
     async def version(self) -> int:
-        """Changes whenever another process has written."""
+        """Changes whenever another process has written; it may change at writes of this one too."""
 
 
 class Engine(Protocol):

@@ -1,19 +1,21 @@
 """The only door to the network: a call -> bind, authenticate, send, decode -> Exchange.
 
-httpx over aiohttp's transport: with hundreds of requests under way at once httpx's own connection pool costs 14 to 36
-times more CPU. The choice stands here and nowhere else. Credentials join here and leave no trace in the Exchange.
+httpx's requests and responses over aiohttp's transport: with hundreds of requests under way at once httpx's own
+connection pool costs 14 to 36 times more CPU, and httpx's client would add only redirects, cookies and a log of URLs,
+which are not wanted. The choice stands here and nowhere else. Credentials join here and leave no trace in the Exchange.
 Nothing is repeated, no redirect is followed, no cookie is kept.
 """
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
-from http.cookiejar import CookieJar, DefaultCookiePolicy
+from functools import lru_cache
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Final
 from urllib.parse import quote
 from urllib.request import getproxies, proxy_bypass
@@ -37,6 +39,7 @@ from arazzo_mcp.openapi.model import Operation, Request
 _NEVER_SENT: Final = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
 _MOST_HEADER_BYTES: Final = 64 * 1024
 _ALONE: Final = "alone"
+_UNFIT: Final = re.compile(r"[^\t\x20-\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +70,19 @@ class ApiClient:
     ) -> None:
         self._credentials = credentials
         self._limits = limits or HttpLimits()
+        self._timeout = _timeout(self._limits)
         self._files = FileRoots(file_roots, self._limits.file)
-        self._clients: dict[tuple[str, bool], httpx.AsyncClient] = {}
+        self._transports: dict[tuple[str, bool], AiohttpTransport] = {}
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
 
     async def __aenter__(self) -> ApiClient:
-        ssl = httpx.create_ssl_context()
+        self._tls = httpx.create_ssl_context()
         for alone in (False, True):
-            limit = self._limits.connections
-            # not trust_env: it would send what ~/.netrc holds to any host that is named there
+            # a call that is recorded and must not be repeated does not queue here; not trust_env: it would send what
+            # ~/.netrc holds to any host that is named there
+            limit = 0 if alone else self._limits.connections
             self._sessions[alone] = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=limit, ssl=ssl, force_close=alone),
+                connector=aiohttp.TCPConnector(limit=limit, ssl=self._tls, force_close=alone),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=False,
                 max_line_size=_MOST_HEADER_BYTES,
@@ -91,14 +96,14 @@ class ApiClient:
         for session in self._sessions.values():
             await session.close()
         self._sessions.clear()
-        self._clients.clear()
+        self._transports.clear()
 
     async def perform(self, call: CallOperation, operation: Operation) -> Exchange:
         """One call, performed once. Never raises for what a provider or a network does: that is in the Exchange."""
         try:
             request = await self._bound(call, operation)
             additions = self._credentials.additions(operation, request.headers)
-            outgoing = _outgoing(request, additions, self._limits)
+            outgoing = _outgoing(request, additions, self._timeout)
             outgoing.extensions[_ALONE] = not call.idempotent and operation.method not in REPEATABLE
         except BindError as error:
             return Exchange(method=operation.method, failure=Failure("bind", str(error)))
@@ -121,40 +126,45 @@ class ApiClient:
         most = self._limits.total if timeout is None else min(timeout, self._limits.total)
         try:
             with anyio.fail_after(most):
-                response, content = await self._answer(outgoing)
+                status, headers, content = await self._answer(outgoing)
         except Exception as error:  # noqa: BLE001  (the request ends here; whatever went wrong, it may have arrived)
             limit = "request_seconds" if timeout is None or timeout > most else "the timeout of the step"
-            failure = _failure(error, request, limit)
-            return replace(_exchange(request, failure=failure), seconds=time.monotonic() - started)
-        body = decode(response.headers.get("content-type", ""), content)
-        took = time.monotonic() - started
-        return replace(_exchange(request, response, body), seconds=took, size=len(content))
+            return _exchange(request, started, failure=_failure(error, request, limit))
+        body = decode(headers.get("content-type", ""), content)
+        return replace(_exchange(request, started, status, headers, body), size=len(content))
 
-    async def _answer(self, request: httpx.Request) -> tuple[httpx.Response, bytes]:
-        response = await self._client_for(request).send(request, stream=True, follow_redirects=False)
+    async def _answer(self, request: httpx.Request) -> tuple[int, dict[str, str], bytes]:
+        """The status, the headers and the decompressed body."""
+        response = await self._transport_for(request).handle_async_request(request)
         try:
-            limits = self._limits
-            return response, await receive(response, limits.body, limits.events_body, limits.events)
+            headers, limits = dict(response.headers.items()), self._limits
+            assert isinstance(response.stream, httpx.AsyncByteStream)
+            content = await receive(response.stream, headers, limits.body, limits.events_body, limits.events)
+            return response.status_code, headers, content
         finally:
             await response.aclose()
 
-    def _client_for(self, request: httpx.Request) -> httpx.AsyncClient:
-        """The client for a request: through the proxy that the environment names for its URL, if any. One that must
-        not be repeated has a connection of its own: one that is used again may just have been closed by the provider,
-        and nobody would know whether the request has arrived."""
+    def _transport_for(self, request: httpx.Request) -> AiohttpTransport:
+        """The way for a request: through the proxy that the environment names for its URL, if any. One that must not be
+        repeated has a connection of its own: one that is used again may just have been closed by the provider, and
+        nobody would know whether the request has arrived."""
         url, alone = request.url, bool(request.extensions.get(_ALONE))
         if not self._sessions:
             raise RuntimeError("ApiClient is not open: use it in `async with`")
         place = (f"{url.scheme}://{url.host}", alone)
-        if place not in self._clients:
+        if place not in self._transports:
             proxy = "" if proxy_bypass(url.host) else getproxies().get(url.scheme, "")
-            transport = AiohttpTransport(client=self._sessions[alone], proxy=httpx.Proxy(proxy) if proxy else None)
-            nowhere = CookieJar(policy=DefaultCookiePolicy(allowed_domains=()))
-            self._clients[place] = httpx.AsyncClient(transport=transport, cookies=nowhere)
-        return self._clients[place]
+            through, session = httpx.Proxy(proxy) if proxy else None, self._sessions[alone]
+            self._transports[place] = AiohttpTransport(verify=self._tls, client=session, proxy=through)
+        return self._transports[place]
 
 
-def _outgoing(request: Request, additions: Additions, limits: HttpLimits) -> httpx.Request:
+def _timeout(limits: HttpLimits) -> Mapping[str, float | None]:
+    """The limits as httpx's transports want them."""
+    return {"connect": limits.connect, "read": limits.read, "write": limits.read, "pool": None}
+
+
+def _outgoing(request: Request, additions: Additions, timeout: Mapping[str, float | None]) -> httpx.Request:
     """The request as it leaves, credentials and all.
 
     Raises:
@@ -173,21 +183,27 @@ def _outgoing(request: Request, additions: Additions, limits: HttpLimits) -> htt
     cookies = [f"{name}={value}" for name, value in additions.cookies.items()]
     if cookies:
         headers["cookie"] = "; ".join([*filter(None, [headers.get("cookie")]), *cookies])
-    for value in headers.values():
-        if not value.isascii() or any(ord(character) < 32 and character != "\t" for character in value):
-            raise ValueError("a header holds characters that cannot be sent")
-    timeout = httpx.Timeout(connect=limits.connect, read=limits.read, write=limits.read, pool=None)
-    extensions = {"timeout": timeout.as_dict()}
-    return httpx.Request(request.method, url, headers=headers, content=request.content, extensions=extensions)
+    if any(map(_UNFIT.search, headers.values())):
+        raise ValueError("a header holds characters that cannot be sent")
+    return httpx.Request(
+        request.method, _url(url), headers=headers, content=request.content, extensions={"timeout": timeout}
+    )
+
+
+@lru_cache(maxsize=1024)
+def _url(text: str) -> httpx.URL:
+    """Reading a URL is a tenth of what a request costs, and polls ask the same one again and again."""
+    return httpx.URL(text)
 
 
 def _exchange(
     request: Request,
-    response: httpx.Response | None = None,
+    started: float,
+    status: int | None = None,
+    headers: Mapping[str, str] = MappingProxyType({}),
     body: Value = ABSENT,
     failure: Failure | None = None,
 ) -> Exchange:
-    headers = {name.lower(): value for name, value in response.headers.items()} if response else {}
     return Exchange(
         method=request.method,
         url=request.url,
@@ -195,11 +211,12 @@ def _exchange(
         request_query=request.query_arguments,
         request_path=request.path_arguments,
         request_body=request.body,
-        status=response.status_code if response else None,
+        status=status,
         headers=headers,
         body=body,
         retry_after=retry_after(headers, time.time()),
         failure=failure,
+        seconds=time.monotonic() - started,
     )
 
 

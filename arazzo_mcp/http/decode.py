@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from email.message import Message
+from functools import lru_cache
 from typing import Final
 
 from arazzo_mcp.arazzo.scope import ABSENT, MOST_DEPTH, Json, Value, within
@@ -45,6 +46,7 @@ def decode(content_type: str, content: bytes) -> Value:
     return _whole(text)
 
 
+@lru_cache(maxsize=256)
 def _content_type(value: str) -> tuple[str, str]:
     """The media type in lower case, empty where there is none that can be read, and the charset."""
     header = Message()

@@ -6,7 +6,7 @@ A response is taken in whole or refused; a stream of events is listened to for a
 from __future__ import annotations
 
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from typing import Final
 
 import anyio
@@ -21,35 +21,40 @@ class Refused(Exception):
     """A response is not taken in: too large, or encoded in a way that was not asked for."""
 
 
-async def receive(response: httpx.Response, most: int, most_events: int, seconds: float) -> bytes:
-    """The body, decompressed. most, most_events: bytes of a body and of a stream of events; seconds: how long a stream
-    of events is listened to.
+async def receive(
+    stream: AsyncIterable[bytes], headers: Mapping[str, str], most: int, most_events: int, seconds: float
+) -> bytes:
+    """The body, decompressed. headers: the response's, names in lower case; most, most_events: bytes of a body and of a
+    stream of events; seconds: how long a stream of events is listened to.
 
     Raises:
         Refused: it is larger, or encoded in a way that was not asked for.
     """
-    if response.headers.get("content-type", "").partition(";")[0].strip().lower() == EVENTS:
-        return await _events(response, most_events, seconds)
-    return await _content(response, most)
+    coding = headers.get("content-encoding", "identity").strip().lower()
+    if coding not in _CODINGS:
+        raise Refused(f"the response has the content encoding {coding[:40]!r}, which was not asked for")
+    if headers.get("content-type", "").partition(";")[0].strip().lower() == EVENTS:
+        return await _events(_chunks(stream, coding, most_events), most_events, seconds)
+    return await _content(_chunks(stream, coding, most), most)
 
 
-async def _content(response: httpx.Response, most: int) -> bytes:
+async def _content(chunks: AsyncIterator[bytes], most: int) -> bytes:
     """The decoded body. The limit holds while it is decompressed, not only afterwards."""
     content = bytearray()
-    async for chunk in _chunks(response, most):
+    async for chunk in chunks:
         content += chunk
         if len(content) > most:
             raise Refused(f"the response is larger than {most} bytes (limit response_bytes)")
     return bytes(content)
 
 
-async def _events(response: httpx.Response, most: int, seconds: float) -> bytes:
+async def _events(chunks: AsyncIterator[bytes], most: int, seconds: float) -> bytes:
     """Server-sent events, as many as come: until the stream ends, says that it is done, is as large as may be or has
     been listened to long enough. Then those that are complete are the response, since they have been received."""
     content = bytearray()
     try:
         with anyio.move_on_after(seconds):
-            async for chunk in _chunks(response, most):
+            async for chunk in chunks:
                 tail = max(0, len(content) - _LONGEST_DONE)
                 content += chunk
                 if is_done(bytes(content[tail:])):
@@ -63,13 +68,10 @@ async def _events(response: httpx.Response, most: int, seconds: float) -> bytes:
     return whole_events(bytes(content))
 
 
-async def _chunks(response: httpx.Response, most: int) -> AsyncIterator[bytes]:
+async def _chunks(stream: AsyncIterable[bytes], coding: str, most: int) -> AsyncIterator[bytes]:
     """The decoded body as it comes; of one chunk never much more than `most` bytes."""
-    coding = response.headers.get("content-encoding", "identity").strip().lower()
-    if coding not in _CODINGS:
-        raise Refused(f"the response has the content encoding {coding[:40]!r}, which was not asked for")
     decoder = None if coding == "identity" else Inflate()
-    async for chunk in response.aiter_raw():
+    async for chunk in stream:
         yield chunk if decoder is None else decoder.decode(chunk, most + 1)
 
 

@@ -19,4 +19,6 @@
         id TEXT PRIMARY KEY, principal TEXT NOT NULL, workflow TEXT NOT NULL, status TEXT NOT NULL,
         ended REAL NOT NULL, pruned REAL NOT NULL
     ) STRICT;
-    PRAGMA user_version = 2;
+    
+    CREATE INDEX runs_to_cancel ON runs (owner, status) WHERE cancel = 1;
+    PRAGMA user_version = 3;
