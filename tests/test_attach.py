@@ -67,7 +67,7 @@ class Face:
     async def started(self, seconds: float) -> str:
         """The id of a run on fal whose job takes so long."""
         job = {"prompt": "p", "_demo": {"queue_seconds": 0, "run_seconds": seconds}}
-        run = await self(FAL, {"model": "fal-ai/flux/dev", "app": "fal-ai/flux", "input": job})
+        run = await self(FAL, {"model": "fal-ai/flux/dev", "app": "fal-ai/flux", "input": job, "force_new": True})
         return str(run["run_id"])
 
 
@@ -367,7 +367,7 @@ LINES: list[tuple[str, dict[str, Any], dict[str, Any], list[str]]] = [
 @pytest.mark.parametrize(("document", "given", "says"), [pytest.param(*rest, id=name) for name, *rest in LINES])
 async def test_what_is_wrong_with_outputs(document: dict[str, Any], given: dict[str, Any], says: list[str]) -> None:
     description, _ = _parsed(document)
-    program = _program(description, ["poll"], [])
+    program = _program(description, {"get": ["poll"]})
     found = attach_problems(program, beginning(description.workflows["main"]), given, resumed=False)
     assert len(found) == len(says), found
     assert all(part in line for part, line in zip(says, found, strict=True)), found
@@ -408,7 +408,7 @@ NEEDED = [
 @pytest.mark.parametrize(("document", "needed"), NEEDED)
 async def test_the_inputs_that_are_still_needed(document: dict[str, Any], needed: list[str]) -> None:
     description, _ = _parsed({"inputs": {"properties": {name: {} for name in "abc"}}, **document})
-    program, start = _program(description, ["poll"], []), beginning(description.workflows["main"])
+    program, start = _program(description, {"get": ["poll"]}), beginning(description.workflows["main"])
     assert inputs_needed(program, start, {"submit": {}}, ("a", "b", "c")) == needed
 
 
@@ -417,7 +417,7 @@ async def test_a_submit_in_doubt_within_a_workflow_that_a_step_calls() -> None:
              "outputs": {"id": "$steps.submit.outputs.id"}}  # fmt: skip
     poll = {"stepId": "poll", "parameters": [{"name": "id", "in": "path", "value": "$steps.begin.outputs.id"}]}
     description, _ = _parsed({"workflows": [inner], "steps": [{"stepId": "begin", "workflowId": "start"}, poll]})
-    program = _program(description, ["poll"], [])
+    program = _program(description, {"get": ["poll"]})
     state, _ = advance(program, State(), Started("main", {}))
     assert wanted_outputs(program, state) == {"begin/submit": {"id": "<id>"}}
     given = of_present(state, {"begin/submit": {"id": "7"}})

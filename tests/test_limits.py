@@ -326,7 +326,7 @@ async def test_what_waits_at_the_gate_when_its_process_dies_is_not_in_doubt(worl
     async with http_server(*arguments, env=env) as server:
         async with Client(server.mcp) as client:
             for _ in range(3):
-                told = (await client.call_tool("job", {})).structured_content
+                told = (await client.call_tool("job", {"force_new": True})).structured_content
                 assert told is not None
                 ids.append(told["run_id"])
                 await reached.wait()
@@ -502,11 +502,11 @@ async def test_more_runs_than_there_may_be_are_refused(world: World, provider: P
     ):
         ids = []
         for _ in range(2):
-            told = (await client.call_tool("job", {})).structured_content
+            told = (await client.call_tool("job", {"force_new": True})).structured_content
             assert told is not None
             ids.append(told["run_id"])
         await reached.wait()
-        refused = await client.call_tool("job", {})
+        refused = await client.call_tool("job", {"force_new": True})
         provider.held.pop("POST /jobs").set()
         with anyio.fail_after(20):
             for run_id in ids:
@@ -515,7 +515,7 @@ async def test_more_runs_than_there_may_be_are_refused(world: World, provider: P
                     asked = {"run_id": run_id, "wait_seconds": 10}
                     told = (await client.call_tool("run_status", asked)).structured_content or {}
                 assert told["status"] == "completed"
-        accepted = await client.call_tool("job", {})
+        accepted = await client.call_tool("job", {"force_new": True})
         await until(lambda: provider.count("POST") == 3)
     assert refused.is_error
     said = str(refused.content)

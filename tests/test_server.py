@@ -380,7 +380,7 @@ async def test_the_status_of_a_working_run_is_short(connect: Connect, scripted: 
     assert len(json.dumps(envelope, ensure_ascii=False)) <= 900
     assert envelope["upstream"]["queue_position"] == 7
     assert envelope["attempt"] == 1
-    assert 20 < envelope["next_poll_seconds"] <= 30
+    assert 20 < envelope["next_poll_seconds"] <= 33, "Retry-After, or a little later"
 
 
 async def test_cancel_reaches_the_provider(connect: Connect, scripted: Scripted) -> None:

@@ -289,7 +289,12 @@ class Flaky:
 @pytest.fixture
 def flaky(monkeypatch: pytest.MonkeyPatch) -> type[Flaky]:
     whole = database._open
-    monkeypatch.setattr(database, "_open", lambda *given: Flaky(whole(*given)))
+
+    def opened(*given: Any) -> tuple[Any, Any]:
+        connection, quick = whole(*given)
+        return Flaky(connection), quick
+
+    monkeypatch.setattr(database, "_open", opened)
     return Flaky
 
 
@@ -357,6 +362,13 @@ async def test_a_file_that_is_removed_or_replaced_while_it_is_open(
     assert provider.asked.count("POST /jobs") == 1
 
 
+async def _query_only(opened: database.Database, word: str) -> None:
+    """Both connections."""
+    assert opened._quick is not None
+    opened._quick.execute(f"PRAGMA query_only = {word}")
+    await opened.ask(lambda connection: connection.execute(f"PRAGMA query_only = {word}").fetchall())
+
+
 async def test_a_store_that_becomes_read_only_under_a_run(opened: Opened, provider: Provider) -> None:
     """The run stands still, new ones are refused, and it goes on when the store can be written again."""
     reached = provider.hold("POST /jobs")
@@ -365,7 +377,7 @@ async def test_a_store_that_becomes_read_only_under_a_run(opened: Opened, provid
         first = await engine.start("d1", "flow.yaml", "job", {})
         await reached.wait()
         database_ = engine._store._database  # type: ignore[attr-defined]
-        await database_.ask(lambda connection: connection.execute("PRAGMA query_only = ON").fetchall())
+        await _query_only(database_, "ON")
         provider.gates["POST /jobs"].set()
         with pytest.raises(StoreError, match="readonly database"):
             await engine.start("d1", "flow.yaml", "job", {})
@@ -373,7 +385,7 @@ async def test_a_store_that_becomes_read_only_under_a_run(opened: Opened, provid
             await engine.cancel(first.id)
         await anyio.sleep(0.5)
         assert provider.asked == ["POST /jobs"]
-        await database_.ask(lambda connection: connection.execute("PRAGMA query_only = OFF").fetchall())
+        await _query_only(database_, "OFF")
         ended = await engine.wait(first.id, "", PATIENCE)
     assert ended.ended
     assert provider.asked.count("POST /jobs") == 1
