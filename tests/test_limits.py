@@ -479,6 +479,23 @@ async def test_a_job_that_has_ended_by_then_is_paid_for_and_its_result_is_fetche
     assert ended.outcome.outputs == {"state": "done"}
 
 
+async def test_but_nothing_more_is_submitted(world: World, provider: Provider) -> None:
+    provider.looks = 10**6
+    provider.cancel_answer = JSONResponse({"status": "ALREADY_COMPLETED"}, status_code=400)
+    world.flow.write_text(
+        FLOW.replace("\n  outputs: {state", "\n  - {stepId: more, operationId: submit}\n  outputs: {state")
+    )
+    async with world.engine(run_seconds=0.5, pace_first=3600, pace_most=3600) as (engine, start):
+        run = await start()
+        await until(lambda: provider.count("GET") == 1)
+        provider.looks = 0
+        (ended,) = await to_the_end(engine, run, seconds=10)
+    assert (ended.status, limit_of(ended), ended.state.step) == (RunStatus.FAILED, "run_seconds", "more")
+    assert ended.outcome is not None
+    assert ended.outcome.outputs == {"state": "done"}
+    assert provider.asked.count("POST /jobs") == 1
+
+
 async def test_but_not_for_ever(world: World, provider: Provider) -> None:
     """The provider says that the job is over, and that it is busy."""
     provider.looks = 10**6

@@ -412,6 +412,27 @@ async def test_a_cancel_that_is_too_late_keeps_the_result(connect: Connect, scri
     assert ended["outputs"]["state"] == "ready"
 
 
+async def test_a_cancel_that_is_too_late_submits_nothing_more(connect: Connect, scripted: Scripted) -> None:
+    second = "\n  - {stepId: second, operationId: makeThing}\n  outputs: {id"
+    scripted.replies = [
+        made(),
+        JSONResponse({"state": "busy"}),
+        JSONResponse({"detail": "already completed"}, 400),
+        JSONResponse({"state": "ready"}),
+    ]
+    async with connect(wait=0.3, flow=FLOW.replace("\n  outputs: {id", second, 1)) as client:
+        run_id = (await busy(client))["run_id"]
+        await client.call_tool("run_cancel", {"run_id": run_id})
+        answer = await client.call_tool("run_status", {"run_id": run_id, "wait_seconds": 10})
+    ended = answer.structured_content
+    assert ended is not None
+    assert not answer.is_error
+    assert (ended["status"], ended["remote"], ended["step"]) == ("cancelled", "already_completed", "second")
+    assert ended["outputs"]["state"] == "ready"
+    assert "Nothing further was submitted" in ended["next"]
+    assert [path for method, path, _ in scripted.asked if method == "POST"] == ["/things", "/things/7/cancel"]
+
+
 async def test_a_failed_run_whose_job_may_live_on_says_so_and_can_be_cancelled(
     connect: Connect, scripted: Scripted
 ) -> None:

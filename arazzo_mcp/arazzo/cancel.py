@@ -109,6 +109,13 @@ def _is_known(step: Step, scope: Scope) -> bool:
     return all(evaluate(expression, scope) not in (ABSENT, None) for expression in taken)
 
 
+def names_its_job(plan: CancelPlan, step: str) -> bool:
+    """Whether a plan takes from a step what names its job, so that this step has started it."""
+    named = (parameter.value for parameter in plan.parameters if parameter.name in plan.needs)
+    taken = (e for template in (plan.own.sent() if plan.own else named) for e in expressions_of(template))
+    return any(e.root == "steps" and e.names[0] == step for e in taken)
+
+
 def try_again(exchange: Exchange, tries: int, asked: CancelCall | None = None) -> float | None:
     """Seconds after which a cancel is sent again, None where its answer is final: 429, 5xx and no answer are not."""
     transient = exchange.failure is not None and exchange.failure.kind != "bind"

@@ -15,7 +15,7 @@ from typing import Final
 from arazzo_mcp.arazzo.action import decide
 from arazzo_mcp.arazzo.attach import may_submit
 from arazzo_mcp.arazzo.call import arguments_of, body_of
-from arazzo_mcp.arazzo.cancel import CancelCall, both, cancel_calls, in_turn, remote_of, try_again
+from arazzo_mcp.arazzo.cancel import CancelCall, both, cancel_calls, in_turn, names_its_job, remote_of, try_again
 from arazzo_mcp.arazzo.command import (
     OFF,
     REPEATABLE,
@@ -109,6 +109,10 @@ def _enter(program: Program, state: State) -> Advance:
     workflow, step = _present(program, state)
     if step.id in state.frame.given:
         return _pass_by(program, state, workflow, step)
+    if state.remote == "already_completed" and _is_new_submit(program, state):
+        if not state.grace:
+            return _cancelled(program, state)
+        state = replace(state, grace=state.calls)  # what is paid for is here: its limit holds again
     needed = next((name for name in workflow.depends_on if not state.has_completed(name)), None)
     if needed is not None:
         return _call_workflow(program, state, needed, state.frame.inputs, returns="retry")
@@ -127,6 +131,17 @@ def _enter(program: Program, state: State) -> Advance:
     target = program.targets[workflow.id, step.id]
     call = CallOperation(state.step, target, arguments, body, _seconds(step, state))
     return state, with_key(call, key_of(state)) if takes_key(target, state) else call
+
+
+def _is_new_submit(program: Program, state: State) -> bool:
+    """Whether the present step would submit something more. What was asked for already goes on: a POST that polls, or
+    a retry; but where a job comes from is asked for once, unless its answer was lost."""
+    workflow, step = _present(program, state)
+    target = program.targets.get((workflow.id, step.id))
+    if target is None or target.method in REPEATABLE or state.lost:
+        return False
+    is_known = state.asked == state.step or step.id in (*state.frame.outputs, *state.frame.laps)
+    return not is_known or any(names_its_job(plan, step.id) for plan in program.cancels.get(workflow.id, ()))
 
 
 def _with_given(program: Program, state: State, given: Mapping[str, dict[str, Json]]) -> State:
@@ -511,7 +526,7 @@ def _cancels_of(program: Program, state: State, frame: Frame) -> list[CancelCall
 
 def _after_cancel(program: Program, state: State, exchange: Exchange) -> Advance:
     """The provider's answer to the cancel of one job; those of other live jobs follow. Too late for all of them means
-    that the run goes on: its result is paid for."""
+    that the run goes on to the result that is paid for, and to no further submit."""
     calls = _cancel_calls(program, state)
     asked = calls[state.too_late] if state.too_late < len(calls) else None
     seconds = try_again(exchange, state.tries, asked)

@@ -143,10 +143,11 @@ class State:
         return replace(self, frames=tuple(frames))
 
     def answered(self, exchange: Exchange) -> State:
-        """The present step's call was answered once more, or has failed."""
+        """The present step's call was answered once more, or has failed; or the cancel was, which is no attempt of the
+        step."""
         attempts = self.attempts + 1 if self.asked == self.step else 1
-        received = self.received + exchange.size
-        return replace(self, calls=self.calls + 1, asked=self.step, attempts=attempts, received=received)
+        counted = replace(self, calls=self.calls + 1, received=self.received + exchange.size)
+        return counted if self.cancel else replace(counted, asked=self.step, attempts=attempts)
 
     def time_left(self) -> float | None:
         """The seconds until the first timeout of a frame, None where there is none."""

@@ -99,7 +99,7 @@ def _next_of_working(run: Run) -> str:
     if run.cancel:
         return f"A cancel was asked for and waits for the request that is under way. {wait}."
     if run.state.remote == "already_completed":
-        return f"The job could not be cancelled any more; the run goes on to its result. {wait}."
+        return f"The job could not be cancelled any more; the run goes on to its result and submits nothing further. {wait}."
     return f"The run goes on by itself. {wait}, run_cancel to stop it."
 
 
@@ -109,6 +109,9 @@ _CANCELLED: Final = {
     "unsupported": f"No way to cancel the job is known, or it is turned off in the settings: {_LIVES_ON}",
     "cancel_requested": "The provider was asked to stop the job and has accepted that.",
     "nothing_started": "Nothing was started at the provider.",
+    "already_completed": (
+        "The job had completed before the cancel came: its outputs so far are here. Nothing further was submitted."
+    ),
 }
 
 

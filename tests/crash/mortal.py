@@ -75,6 +75,8 @@ def _mortal(fate: Fate, name: str, method: Callable[..., Awaitable[Any]]) -> Cal
         fate.note(f"{name}>", run, detail)
         value = await method(store, *given, **more)
         fate.note(f"{name}<", run, detail if name != "take" else str(len(value)))
+        if name == "save" and given[0].state.remote == "already_completed":
+            fate.note("late", run)
         fate.boundary(f"after {name}")
         return value
 

@@ -210,25 +210,25 @@ def _was_between(lines: list[Line]) -> bool:
 
 
 def _sent_too_late(row: sqlite3.Row, lines: list[Line]) -> Iterator[str]:
-    """Nothing is submitted for a run whose end is recorded, nor long after its cancel was; nor by two processes. Only a
-    submit that may have been taken already is sent again after a cancel, which needs to know its job."""
-    ended = heard = None
+    """Nothing is submitted for a run whose end is recorded, nor long after its cancel was, nor after the answer that it
+    came too late; nor by two processes. Only a submit that may have been taken already is sent again after a cancel,
+    which needs to know its job."""
+    ended = heard = late = None
     again = _sent_again(lines)
     for line in lines:
         if line.word == "save<" and line.detail in ENDS:
             ended = line
         if line.word == "cancelled":
             heard = heard or line
+        if line.word == "late":
+            late = line
         if line.word != "call>" or not line.detail.startswith("POST") or "/cancel" in line.detail:
             continue
         if ended is not None and ended.at < line.at:
             yield f"run {row['id']} submits after its end: {_told(lines)}"
-        if (
-            heard is not None
-            and line not in again
-            and line.at > heard.at + HEARD_SECONDS
-            and '"already_completed"' not in row["state"]
-        ):
+        if late is not None and line not in again:
+            yield f"run {row['id']} submits though its cancel had been answered: {_told(lines)}"
+        elif heard is not None and line not in again and line.at > heard.at + HEARD_SECONDS:
             yield f"run {row['id']} submits {line.at - heard.at:.1f} s after its cancel: {_told(lines)}"
 
 
