@@ -99,7 +99,7 @@ def _next_of_working(run: Run) -> str:
     if run.cancel:
         return f"A cancel was asked for and waits for the request that is under way. {wait}."
     if run.state.remote == "already_completed":
-        return f"The job could not be cancelled any more; the run goes on to its result and submits nothing further. {wait}."
+        return f"The job could not be cancelled any more; the run goes on to its result and to nothing else. {wait}."
     return f"The run goes on by itself. {wait}, run_cancel to stop it."
 
 
