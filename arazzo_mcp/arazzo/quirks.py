@@ -30,7 +30,7 @@ TOLERANCES: Final[dict[str, Tolerance]] = {
         "a jsonpath condition MUST be a JSONPath query (RFC 9535)",
         "read as the boolean expression that it is",
     ),
-    # 10 documents; action.py, interpreter.py
+    # 10 documents; action.py, jumps.py
     "success-retry": Tolerance(
         "a success action is `end` or `goto`",
         "waits retryAfter, runs the named step again, and falls through when retryLimit is used up",
