@@ -18,7 +18,7 @@ def changed(value: T, **changes: Any) -> T:
     Raises:
         KeyError: it has no such field.
     """
-    kind: type[Any] = type(value)
+    kind: Any = type(value)
     values_of, places = _shape(kind)
     values = list(values_of(value))
     for name, new in changes.items():
@@ -28,7 +28,7 @@ def changed(value: T, **changes: Any) -> T:
 
 
 @cache
-def _shape(kind: type[Any]) -> tuple[Callable[[Any], tuple[Any, ...]], Mapping[str, int]]:
+def _shape(kind: Any) -> tuple[Callable[[Any], tuple[Any, ...]], Mapping[str, int]]:
     """What reads all fields at once, and the place of each."""
     names = [one.name for one in fields(kind)]
     return attrgetter(*names), {name: at for at, name in enumerate(names)}
