@@ -177,7 +177,8 @@ async def test_a_submit_in_flight_at_a_signal_is_awaited_and_recorded(
     assert [method for method, _, _ in scripted.asked if method == "POST"] == ["POST"]
 
 
-async def test_a_call_that_its_client_cancels_leaves_the_run_going(providers: ServedProviders, tmp_path: Path) -> None:
+async def test_a_call_that_its_client_cancels_at_once_leaves_no_run(providers: ServedProviders, tmp_path: Path) -> None:
+    """Also where the cancel comes while the run is being recorded: nothing is left that works, here or at fal."""
     given = serve(providers, tmp_path / "runs.sqlite3", 30)
     async with Client(stdio(*given)) as client:
         with anyio.move_on_after(0.02):
@@ -186,7 +187,8 @@ async def test_a_call_that_its_client_cancels_leaves_the_run_going(providers: Se
             while not (listed := (await client.call_tool("run_list", {})).structured_content or {}).get("runs"):
                 await anyio.sleep(0.05)
         ended = await to_the_end(client, listed["runs"][0]["run_id"])
-    assert ended["status"] == "completed"
+    assert ended["status"] == "cancelled"
+    assert {job.view().state.value for job in providers.record.jobs} <= {"cancelled"}
 
 
 async def test_a_client_that_goes_away_leaves_the_run(providers: ServedProviders, tmp_path: Path) -> None:

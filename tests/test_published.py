@@ -15,6 +15,7 @@ import pytest
 from mcp import Client
 
 from arazzo_mcp.demo.providers import ServedProviders
+from arazzo_mcp.server.run_tools import RUN_TOOLS
 from tests.conftest import CORPUS, ERAS, SEEDS, http_server, sse_client, stdio
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("shared")]
@@ -224,7 +225,7 @@ async def test_the_tools_are_the_workflows_with_their_own_schemas(
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
     assert set(tools) == {
         "queue-inference", "submit-and-cancel", "predict-with-timeout-cancel", "run-script-with-cancel-guard",
-        "run_status", "run_cancel", "run_list",
+        *RUN_TOOLS,
     }  # fmt: skip
     schema = tools["queue-inference"].input_schema
     assert schema["required"] == ["modelOwner", "modelName", "input"]

@@ -269,9 +269,9 @@ def test_attempts_are_those_of_the_present_step() -> None:
     assert run.attempt == 8
     assert replace(run, command=CALL).attempt == 9
     assert replace(run, state=replace(run.state, asked="other")).attempt == 0
-    again = run.state.answered()
+    again = run.state.answered(Exchange())
     assert (again.attempts, again.calls) == (9, 10)
-    assert replace(again, asked="other").answered().attempts == 1
+    assert replace(again, asked="other").answered(Exchange()).attempts == 1
 
 
 def test_what_the_provider_says_in_one_line() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from jsonpointer import EndOfList, JsonPointer, JsonPointerException
@@ -129,11 +130,16 @@ def point(document: Json, pointer: str) -> Value:
     first, then as a path (`#/a.b`, `#/items[0]`)."""
     try:
         if isinstance(document, str) and pointer and looks_like_xml(document):
-            return value_at(document, JsonPointer(pointer).parts)
-        found = JsonPointer(pointer).resolve(document)
+            return value_at(document, _parsed_pointer(pointer).parts)
+        found = _parsed_pointer(pointer).resolve(document)
         return ABSENT if isinstance(found, EndOfList) else found
     except (JsonPointerException, TypeError):
         return dig(document, pointer.replace("/", ".")) if re.search(r"[.\[]", pointer) else ABSENT
+
+
+@lru_cache(maxsize=4096)
+def _parsed_pointer(text: str) -> JsonPointer:
+    return JsonPointer(text)
 
 
 def dig(value: Json, path: str) -> Value:

@@ -36,6 +36,8 @@ _MOST_COUNT: Final = 10**9
 def facts_of(body: Mapping[str, Json]) -> dict[str, Json]:
     """What one object of an answer says of a job, by our names; empty where it says nothing."""
     fields = known(body)
+    if not fields:
+        return {}
     status = _status(fields)
     found = {"status": status} | {ours: _first(fields, names, read) for ours, names, read in _FIELDS}
     if found["queue_position"] is None:
@@ -78,7 +80,10 @@ _LOGS: Final = ("logs", "log", "newlogs", "loglines", "logoutput", "logtail")
 
 
 def _first(fields: Mapping[str, Json], names: tuple[str, ...], read: Callable[[Json], Json]) -> Json:
-    return next((found for name in names if name in fields and (found := read(fields[name])) is not None), None)
+    for name in names:
+        if name in fields and (found := read(fields[name])) is not None:
+            return found
+    return None
 
 
 def _word(value: Json) -> Json:

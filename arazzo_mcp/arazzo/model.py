@@ -236,6 +236,12 @@ class Workflow:
     depends_on: tuple[str, ...] = ()
     home: str = ""
     on_cancel: Step | None = None
+    _places: Mapping[str, int] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # asked for at every request; of two steps of one id the first one counts
+        places = {step.id: at for at, step in reversed(list(enumerate(self.steps)))}
+        object.__setattr__(self, "_places", places)
 
     def defaults(self) -> dict[str, Json]:
         """The values of inputs that a caller may leave out, as the schema says."""
@@ -257,7 +263,7 @@ class Workflow:
 
     def step(self, step_id: str) -> Step:
         """The step with this id; it exists, for every reference was checked when the workflow was parsed."""
-        return next(step for step in self.steps if step.id == step_id)
+        return self.steps[self._places[step_id]]
 
     def after(self, step_id: str) -> Step | None:
         """The next step in the order of the document, None after the last."""
@@ -266,7 +272,7 @@ class Workflow:
 
     def position(self, step_id: str) -> int:
         """Where a step stands in the order of the document."""
-        return next(at for at, step in enumerate(self.steps) if step.id == step_id)
+        return self._places[step_id]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,12 @@ Nothing here decides anything; the methods only make one state from another.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from pydantic import TypeAdapter
 
+from arazzo_mcp.arazzo.change import changed
 from arazzo_mcp.arazzo.scope import Ended, Exchange, Json
 
 Remote = Literal["cancelled", "cancel_requested", "already_completed", "failed", "unsupported", "nothing_started"]
@@ -102,18 +103,18 @@ class State:
 
     def with_frame(self, frame: Frame) -> State:
         """With another present frame."""
-        return replace(self, frames=(*self.frames[:-1], frame))
+        return changed(self, frames=(*self.frames[:-1], frame))
 
     def at(self, step: str, *, back: str | None) -> State:
         """At another step of the present workflow."""
-        return self.with_frame(replace(self.frame, step=step, back=back))
+        return self.with_frame(changed(self.frame, step=step, back=back))
 
     def leaving(self, step: str, to: str, *, lap: bool = False) -> State:
         """Going on from a step to another: its retries are forgotten. lap: the jump is paced, and counts."""
         kept = {key: n for key, n in self.frame.retries.items() if not key.startswith(f"{step}/")}
         laps = self.frame.laps
         laps = {**laps, to: laps.get(to, 0) + 1} if lap else laps
-        return self.with_frame(replace(self.frame, step=to, retries=kept, back=None, laps=laps))
+        return self.with_frame(changed(self.frame, step=to, retries=kept, back=None, laps=laps))
 
     def retries_of(self, step: str) -> dict[str, int]:
         """How often each retry action of a step was taken, by its name."""
@@ -125,7 +126,7 @@ class State:
         """One retry more of an action."""
         key = f"{step}/{action}"
         retries = {**self.frame.retries, key: self.frame.retries.get(key, 0) + 1}
-        return self.with_frame(replace(self.frame, retries=retries))
+        return self.with_frame(changed(self.frame, retries=retries))
 
     def forgiving(self, step: str, action: str) -> State:
         """The retries of an action forgotten."""
@@ -133,21 +134,23 @@ class State:
         if key not in self.frame.retries:
             return self
         kept = {name: n for name, n in self.frame.retries.items() if name != key}
-        return self.with_frame(replace(self.frame, retries=kept))
+        return self.with_frame(changed(self.frame, retries=kept))
 
     def spending(self, seconds: float) -> State:
         """After so many seconds: every frame that has a timeout has less left."""
         if all(frame.left is None for frame in self.frames):
             return self
-        frames = (f if f.left is None else replace(f, left=f.left - seconds) for f in self.frames)
-        return replace(self, frames=tuple(frames))
+        frames = (f if f.left is None else changed(f, left=f.left - seconds) for f in self.frames)
+        return changed(self, frames=tuple(frames))
 
     def answered(self, exchange: Exchange) -> State:
         """The present step's call was answered once more, or has failed; or the cancel was, which is no attempt of the
         step."""
+        calls, received = self.calls + 1, self.received + exchange.size
+        if self.cancel:
+            return changed(self, calls=calls, received=received)
         attempts = self.attempts + 1 if self.asked == self.step else 1
-        counted = replace(self, calls=self.calls + 1, received=self.received + exchange.size)
-        return counted if self.cancel else replace(counted, asked=self.step, attempts=attempts)
+        return changed(self, calls=calls, asked=self.step, attempts=attempts, received=received)
 
     def time_left(self) -> float | None:
         """The seconds until the first timeout of a frame, None where there is none."""
@@ -157,7 +160,7 @@ class State:
         """With a step completed."""
         if step in self.frame.completed:
             return self
-        return self.with_frame(replace(self.frame, completed=(*self.frame.completed, step)))
+        return self.with_frame(changed(self.frame, completed=(*self.frame.completed, step)))
 
     def with_outputs(self, step: str, produced: dict[str, Json]) -> State:
         """With what a step has produced laid over what it had produced before."""
@@ -165,7 +168,7 @@ class State:
         if before is None and not produced:
             return self
         outputs = {**self.frame.outputs, step: {**(before or {}), **produced}}
-        return self.with_frame(replace(self.frame, outputs=outputs))
+        return self.with_frame(changed(self.frame, outputs=outputs))
 
 
 STATE_JSON: TypeAdapter[State] = TypeAdapter(State)

@@ -14,7 +14,7 @@ OF_LINKING: Final[dict[str, Rule]] = {
         "arazzo-mcp, setting `cancel`",
         "The operation that the settings name for a source has all its path parameters from one step of a workflow, "
         "one of them from what another step has started.",
-        "run_cancel stops the runs of this workflow here, and sends nothing.",
+        "`run_cancel` stops the runs of this workflow here, and sends nothing.",
         "Name an operation whose path parameters have the names that the steps use, or write `x-on-cancel`.",
     ),
     "placeholder-server": Rule(
