@@ -33,7 +33,8 @@ from arazzo_mcp.engine.live import Live
 from arazzo_mcp.engine.once import UNDELIVERED_SECONDS, Once, arguments_digest
 from arazzo_mcp.engine.owner import HUNG_SECONDS, Owner
 from arazzo_mcp.engine.prune import DAY_SECONDS, prune, why_unknown
-from arazzo_mcp.engine.run import Perform, Programs, Run, RunStatus, Store
+from arazzo_mcp.engine.run import Run, RunStatus
+from arazzo_mcp.engine.seams import Perform, Programs, Store
 from arazzo_mcp.errors import ArazzoMcpError, InvalidInputs, RunLost, StoreError, TooManyRuns, UnknownRun
 
 log = logging.getLogger(__name__)
@@ -60,7 +61,7 @@ _RETRY_SECONDS: Final = 0.5
 
 
 class LocalEngine:
-    """The engine of `arazzo_mcp.engine.run.Engine` in this process. An async context manager.
+    """The engine of `arazzo_mcp.engine.seams.Engine` in this process. An async context manager.
 
     documents: runs of these Arazzo files that a dead process left behind are taken over; None takes over none.
     keep_days: ended runs are dropped when they are older than that; 0 keeps them for ever. hung_seconds: so long

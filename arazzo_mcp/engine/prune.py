@@ -17,7 +17,8 @@ from typing import Final
 
 import anyio
 
-from arazzo_mcp.engine.run import Store, Tombstone
+from arazzo_mcp.engine.run import Tombstone
+from arazzo_mcp.engine.seams import Store
 
 DAY_SECONDS: Final = 86_400.0
 TOMBSTONE_SECONDS: Final = 90 * DAY_SECONDS
