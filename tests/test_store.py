@@ -502,6 +502,27 @@ async def test_what_fails_many_times_a_second_is_logged_when_it_changes(
     ]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a file that is locked cannot be moved")
+def test_a_lock_file_that_is_gone_is_made_again_as_soon_as_it_can_be(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "arazzo_mcp.engine")
+    folder = tmp_path / "locks"
+    one, other = Owner(folder), Owner(folder)
+    one.acquire()
+    folder.rename(tmp_path / "aside")
+    folder.write_text("in the way")
+    for _ in range(5):
+        one.keep()
+    folder.unlink()
+    assert other.is_gone(one.name) is True, "nobody can see that it lives"
+    one.keep()
+    assert other.is_gone(one.name) is False
+    one.release()
+    said = [record.getMessage() for record in caplog.records]
+    assert ["cannot be made again meanwhile" in words for words in said] == [True, False], said
+
+
 # --- a process that stands still
 
 

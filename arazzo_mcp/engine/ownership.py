@@ -5,7 +5,6 @@ It shows others that it lives, and where it has not done so for long it sends no
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection
 from typing import Final
 
@@ -13,11 +12,10 @@ import anyio
 
 from arazzo_mcp.arazzo.command import CallOperation
 from arazzo_mcp.arazzo.scope import Exchange
+from arazzo_mcp.engine.complaint import Complaint
 from arazzo_mcp.engine.owner import Owner
 from arazzo_mcp.engine.seams import Perform, Store
 from arazzo_mcp.errors import RunLost, StoreError
-
-log = logging.getLogger(__name__)
 
 _RETRY_SECONDS: Final = 0.5
 
@@ -47,11 +45,10 @@ class Ownership:
         return await self._store.lost(self._owner.name, run_ids)
 
     async def _is_lost(self, run_id: str) -> bool:
+        unknown = Complaint(f"run {run_id} stands still: its owner cannot be read", StoreError)
         while True:
-            try:
+            with unknown.logged():
                 return bool(await self.lost([run_id]))
-            except StoreError as error:
-                log.error("run %s stands still, as its owner cannot be read: %s", run_id, error)
             await anyio.sleep(_RETRY_SECONDS)
 
     async def show(self) -> None:
