@@ -541,6 +541,31 @@ async def test_more_runs_than_there_may_be_are_refused(world: World, provider: P
     assert not accepted.is_error
 
 
+async def test_who_repeats_a_call_needs_no_room(world: World, provider: Provider) -> None:
+    """It is handed the run that is there already; another one is refused, and leaves nothing behind."""
+    provider.looks = 10**6
+    settings = world.settings(runs=1, wait_seconds=0)
+    async with open_server(load([world.flow], settings), settings) as server, Client(server) as client:
+
+        async def call(**more: Any) -> Any:
+            return await client.call_tool("job", more)
+
+        first = await call(idempotency_key="one")
+        again = await call(idempotency_key="one")
+        alike = await call()
+        for refused in (await call(idempotency_key="two"), await call(force_new=True)):
+            assert refused.is_error
+            assert "limit runs (1 at once" in str(refused.content)
+        listed = await client.call_tool("run_list", {})
+        await client.call_tool("run_cancel", {"run_id": first.structured_content["run_id"]})
+    told = [one.structured_content for one in (first, again, alike)]
+    assert len({one["run_id"] for one in told}) == 1
+    assert [one.get("deduplicated") for one in told] == [None, True, True]
+    assert listed.structured_content is not None
+    assert len(listed.structured_content["runs"]) == 1
+    assert provider.count("POST /jobs") <= 2, "one job, and its cancel"
+
+
 async def test_they_are_counted_while_they_are_recorded(world: World, provider: Provider) -> None:
     provider.looks = 10**6
     refused: list[TooManyRuns] = []

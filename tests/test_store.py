@@ -25,8 +25,9 @@ from arazzo_mcp.arazzo.command import Outcome, Wait
 from arazzo_mcp.arazzo.state import State
 from arazzo_mcp.cli import app
 from arazzo_mcp.demo.providers import ServedProviders
-from arazzo_mcp.engine import database, local, owner
+from arazzo_mcp.engine import database, owner
 from arazzo_mcp.engine.local import LocalEngine
+from arazzo_mcp.engine.neighbours import WATCH_SECONDS
 from arazzo_mcp.engine.owner import Owner
 from arazzo_mcp.engine.prune import DAY_SECONDS, TOMBSTONE_SECONDS, Pruned, prune
 from arazzo_mcp.engine.run import Run, RunStatus
@@ -184,7 +185,7 @@ def provider() -> Provider:
 
 @pytest.fixture
 def opened(tmp_path: Path, provider: Provider, monkeypatch: pytest.MonkeyPatch) -> Opened:
-    monkeypatch.setattr(local, "_PRUNE_AT_FIRST_SECONDS", 0.0)
+    monkeypatch.setattr("arazzo_mcp.engine.prune._AT_FIRST_SECONDS", 0.0)
 
     @asynccontextmanager
     async def engine(**more: Any) -> AsyncIterator[LocalEngine]:
@@ -316,6 +317,32 @@ async def test_a_start_that_was_refused_leaves_no_run(
     assert provider.asked.count("POST /jobs") == 1
 
 
+async def test_a_start_that_is_refused_while_another_is_being_forgotten(
+    opened: Opened, provider: Provider, flaky: type[Flaky]
+) -> None:
+    async with opened() as engine:
+
+        async def refused() -> None:
+            flaky.failing = True
+            with pytest.raises(StoreError, match="disk I/O error"):
+                await engine.start("d1", "flow.yaml", "job", {})
+
+        forget, forgotten = engine._store.discard, []
+
+        async def discard(run_id: str, owner_: str) -> None:
+            forgotten.append(run_id)
+            if len(forgotten) == 1:
+                await refused()
+            await forget(run_id, owner_)
+
+        engine._store.discard = discard  # type: ignore[method-assign]
+        await refused()
+        with anyio.fail_after(PATIENCE):
+            while len(forgotten) < 2 or await engine.newest():
+                await anyio.sleep(0.02)
+    assert provider.asked == []
+
+
 async def test_a_run_whose_taking_failed_is_driven(opened: Opened, provider: Provider, flaky: type[Flaky]) -> None:
     provider.busy = 0
     async with opened() as engine:
@@ -414,6 +441,86 @@ def test_a_read_only_disk(tmp_path: Path, name: str) -> None:
     assert done.returncode == 2, done.stderr
     assert f"{store} cannot be opened: Read-only file system. Choose another with --store." in done.stderr
     assert "Traceback" not in done.stderr
+
+
+# --- a process that watches another
+
+
+async def test_what_happens_elsewhere_between_a_look_and_the_wait_is_not_missed(
+    opened: Opened, provider: Provider
+) -> None:
+    async with opened() as engine, opened() as watching:
+        first = await engine.start("d1", "flow.yaml", "job", {})
+        get = watching._store.get
+
+        async def late(run_id: str) -> Run | None:
+            """What is read is old news when it is there: the run has ended, and this process has noticed."""
+            watching._store.get = get  # type: ignore[method-assign]
+            seen = await get(run_id)
+            provider.busy = 0
+            assert (await engine.wait(run_id, "", PATIENCE)).ended
+            await anyio.sleep(4 * WATCH_SECONDS)
+            return seen
+
+        watching._store.get = late  # type: ignore[method-assign]
+        with anyio.fail_after(PATIENCE):
+            assert (await watching.wait(first.id, "", 2 * PATIENCE)).ended
+
+
+async def test_what_fails_many_times_a_second_is_logged_when_it_changes(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("arazzo_mcp.engine.neighbours.WATCH_SECONDS", 0.01)
+    caplog.set_level("INFO", "arazzo_mcp.engine")
+    async with opened() as engine:
+        version, asked = engine._store.version, 0
+
+        async def failing(words: str) -> None:
+            async def fails() -> int:
+                nonlocal asked
+                asked += 1
+                raise StoreError(words)
+
+            engine._store.version = fails  # type: ignore[method-assign]
+            before = asked
+            with anyio.fail_after(PATIENCE):
+                while asked < before + 5:
+                    await anyio.sleep(0.01)
+
+        await failing("the disk is full")
+        await failing("the disk is gone")
+        engine._store.version = version  # type: ignore[method-assign]
+        await anyio.sleep(0.1)
+        await failing("the disk is gone")
+    said = [record.getMessage() for record in caplog.records if "cannot be watched" in record.getMessage()]
+    what = "other processes cannot be watched"
+    assert said == [
+        f"{what} meanwhile: the disk is full",
+        f"{what} meanwhile: the disk is gone",
+        f"{what}: that is over",
+        f"{what} meanwhile: the disk is gone",
+    ]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a file that is locked cannot be moved")
+def test_a_lock_file_that_is_gone_is_made_again_as_soon_as_it_can_be(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "arazzo_mcp.engine")
+    folder = tmp_path / "locks"
+    one, other = Owner(folder), Owner(folder)
+    one.acquire()
+    folder.rename(tmp_path / "aside")
+    folder.write_text("in the way")
+    for _ in range(5):
+        one.keep()
+    folder.unlink()
+    assert other.is_gone(one.name) is True, "nobody can see that it lives"
+    one.keep()
+    assert other.is_gone(one.name) is False
+    one.release()
+    said = [record.getMessage() for record in caplog.records]
+    assert ["cannot be made again meanwhile" in words for words in said] == [True, False], said
 
 
 # --- a process that stands still

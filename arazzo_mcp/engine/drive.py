@@ -39,7 +39,8 @@ from arazzo_mcp.arazzo.state import State
 from arazzo_mcp.arazzo.submit import MAY_HAVE_ARRIVED
 from arazzo_mcp.engine.limits import OPEN, UNLIMITED, Gates, RunLimits, Turn, kept_for
 from arazzo_mcp.engine.live import Live
-from arazzo_mcp.engine.run import Perform, Run, Store, attach_call, is_submit, may_repeat
+from arazzo_mcp.engine.run import Run, attach_call, is_submit, may_repeat
+from arazzo_mcp.engine.seams import Perform, Store
 from arazzo_mcp.errors import StoreError
 
 log = logging.getLogger(__name__)

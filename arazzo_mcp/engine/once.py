@@ -8,12 +8,16 @@ a second job; who wants one says so with `force_new`.
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Final
+from typing import Any, Final
 
 from arazzo_mcp.arazzo.scope import Json
+from arazzo_mcp.engine.rows import COLUMNS
+from arazzo_mcp.engine.run import Run
+from arazzo_mcp.errors import DuplicateKey
 
 UNDELIVERED_SECONDS: Final = 120.0
 """How long after its end a run whose result nobody has got is still handed to who asks for the same."""
@@ -40,3 +44,34 @@ def arguments_digest(document: str, workflow: str, inputs: Mapping[str, Json], r
     """
     text = json.dumps([document, workflow, inputs, realm], sort_keys=True, separators=(",", ":"))
     return sha256(text.encode()).hexdigest()
+
+
+# --- inside a transaction
+
+
+def same(connection: sqlite3.Connection, run: Run, undelivered_since: float | None) -> tuple[Any, ...] | None:
+    """The row of the run that is the same: see `arazzo_mcp.engine.seams.Store.create`."""
+    return _of_key(connection, run) if run.key is not None else _alike(connection, run, undelivered_since)
+
+
+def _of_key(connection: sqlite3.Connection, run: Run) -> tuple[Any, ...] | None:
+    """The run that has this key."""
+    found: tuple[Any, ...] | None = connection.execute(
+        f"SELECT {COLUMNS} FROM runs WHERE principal = ? AND key = ? ORDER BY created DESC LIMIT 1",
+        (run.principal, run.key),
+    ).fetchone()
+    if found is not None and found[-2] != run.arguments:
+        raise DuplicateKey(str(run.key), found[0], found[1])
+    return found
+
+
+def _alike(connection: sqlite3.Connection, run: Run, undelivered_since: float | None) -> tuple[Any, ...] | None:
+    """The newest run of the same arguments whose result is still to be had."""
+    if undelivered_since is None or not run.arguments:
+        return None
+    found: tuple[Any, ...] | None = connection.execute(
+        f"SELECT {COLUMNS} FROM runs WHERE principal = ? AND arguments = ? AND arguments <> ''"
+        " AND (status = 'working' OR (delivered = 0 AND updated > ?)) ORDER BY created DESC LIMIT 1",
+        (run.principal, run.arguments, undelivered_since),
+    ).fetchone()
+    return found

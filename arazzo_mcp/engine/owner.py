@@ -24,6 +24,8 @@ from typing import Final
 
 from filelock import FileLock, Timeout
 
+from arazzo_mcp.engine.complaint import Complaint
+
 log = logging.getLogger(__name__)
 
 HUNG_SECONDS: Final = 60.0
@@ -55,6 +57,7 @@ class Owner:
         self._beaten = time.monotonic()
         self._seen: dict[str, _Seen] = {}
         self._lock = FileLock(self._file(self.name))
+        self._without_lock = Complaint(f"the lock file {self._file(self.name)} cannot be made again", OSError, Timeout)
 
     def _file(self, name: str) -> Path:
         return self._locks / f"{name}.lock"
@@ -74,15 +77,12 @@ class Owner:
         """Make the lock file again where somebody has removed it: without it this process counts as dead."""
         if self._file(self.name).exists():
             return
-        try:
+        with self._without_lock.logged():
             self._locks.mkdir(parents=True, exist_ok=True, mode=0o700)
             again = FileLock(self._file(self.name))
             again.acquire(blocking=False)
-        except (OSError, Timeout) as error:
-            log.error("the lock file %s cannot be made again: %s", self._file(self.name), error)
-            return
-        self._lock.release()
-        self._lock = again
+            lost, self._lock = self._lock, again
+            lost.release()
 
     def beat(self) -> None:
         """Show that this process lives."""

@@ -10,6 +10,8 @@ two sees half of the other, so that a program needs no age to be dropped.
 
 from __future__ import annotations
 
+import logging
+import random
 import sqlite3
 import time
 from dataclasses import dataclass
@@ -17,11 +19,20 @@ from typing import Final
 
 import anyio
 
-from arazzo_mcp.engine.run import Store, Tombstone
+from arazzo_mcp.engine.complaint import Complaint
+from arazzo_mcp.engine.run import Tombstone
+from arazzo_mcp.engine.seams import Store
+from arazzo_mcp.errors import StoreError
+
+log = logging.getLogger(__name__)
+
+PRUNE_SECONDS: Final = 3600.0
+"""How often ended runs are looked for that are old enough to be dropped."""
 
 DAY_SECONDS: Final = 86_400.0
 TOMBSTONE_SECONDS: Final = 90 * DAY_SECONDS
 
+_AT_FIRST_SECONDS: Final = 2.0
 _RUNS_AT_ONCE: Final = 100
 _TOMBSTONES_AT_ONCE: Final = 1000
 _PAGES_AT_ONCE: Final = 100
@@ -52,6 +63,18 @@ async def prune(store: Store, older_than: float) -> Pruned:
         return Pruned()
     programs = await store.prune("programs", now, 0)
     return Pruned(runs, programs, tombstones, await _all(store, "space", now, _PAGES_AT_ONCE))
+
+
+async def keep_pruning(store: Store, keep_days: float) -> None:
+    """Drop old runs soon after the start and then every hour or so, each process at times of its own; 0 keeps all."""
+    cannot = Complaint("old runs cannot be dropped", StoreError)
+    await anyio.sleep(random.uniform(0, _AT_FIRST_SECONDS))
+    while keep_days:
+        with cannot.logged():
+            pruned = await prune(store, keep_days * DAY_SECONDS)
+            if pruned.runs:
+                log.info("%d runs that ended more than %g days ago were dropped", pruned.runs, keep_days)
+        await anyio.sleep(random.uniform(0.5, 1.5) * PRUNE_SECONDS)
 
 
 async def _all(store: Store, what: str, before: float, most: int) -> int:

@@ -16,17 +16,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
-from pydantic import TypeAdapter
-
-from arazzo_mcp.arazzo.command import COMMAND_JSON, Outcome
-from arazzo_mcp.arazzo.state import STATE_JSON
 from arazzo_mcp.engine.database import Database
+from arazzo_mcp.engine.once import same
 from arazzo_mcp.engine.prune import TRANSACTIONS, tombstone
+from arazzo_mcp.engine.rows import COLUMNS, row_of, run_of, saved
 from arazzo_mcp.engine.run import Run, Tombstone
-from arazzo_mcp.errors import DuplicateKey, RunLost, StoreError
+from arazzo_mcp.errors import RunLost, StoreError
 
 log = logging.getLogger(__name__)
-_OUTCOME: TypeAdapter[Outcome | None] = TypeAdapter(Outcome | None)
 
 MIGRATIONS: Final = (
     """
@@ -56,10 +53,6 @@ MIGRATIONS: Final = (
     CREATE INDEX runs_to_cancel ON runs (owner, status) WHERE cancel = 1;
     """,
 )
-_COLUMNS: Final = (
-    "id, workflow, program, document, principal, status, state, command, created, updated, owner, due, cancel, outcome,"
-    " key, arguments, delivered"
-)
 
 
 _SAVE: Final = (
@@ -76,7 +69,7 @@ _SMALL: Final = 32 * 1024
 
 
 class SqliteStore:
-    """The store of `arazzo_mcp.engine.run.Store` on SQLite. An async context manager.
+    """The store of `arazzo_mcp.engine.seams.Store` on SQLite. An async context manager.
 
     busy_seconds: how long another process's lock on the file is waited for. Every method raises StoreError when the
     file cannot be read or written, and ValueError, before anything is done, for a run that cannot be written as JSON.
@@ -99,10 +92,10 @@ class SqliteStore:
         """Record a new run and pin its documents, or give the one that is the same; an id that is known already changes
         nothing."""
 
-        row = _row(run)
+        row = row_of(run)
 
         def do(connection: sqlite3.Connection) -> tuple[Any, ...] | None:
-            earlier = _of_key(connection, run) if run.key is not None else _alike(connection, run, undelivered_since)
+            earlier = same(connection, run, undelivered_since)
             if earlier is not None:
                 return earlier
             known = connection.execute("SELECT 1 FROM programs WHERE digest = ?", (run.program,)).fetchone()
@@ -110,15 +103,20 @@ class SqliteStore:
                 packed = zlib.compress(snapshot.encode())
                 connection.execute("INSERT OR IGNORE INTO programs VALUES (?, ?)", (run.program, packed))
             marks = ", ".join("?" * len(row))
-            connection.execute(f"INSERT OR IGNORE INTO runs ({_COLUMNS}) VALUES ({marks})", row)
+            connection.execute(f"INSERT OR IGNORE INTO runs ({COLUMNS}) VALUES ({marks})", row)
             return None
 
         earlier = await self._database.ask(do, durable=True)
-        return run if earlier is None else replace(self._readable(earlier), deduplicated=True)
+        return run if earlier is None else self._earlier(earlier)
 
-    def _readable(self, row: tuple[Any, ...]) -> Run:
+    async def same(self, run: Run, *, undelivered_since: float | None = None) -> Run | None:
+        """The run that `create` would give in place of this one."""
+        earlier = await self._database.ask(partial(same, run=run, undelivered_since=undelivered_since))
+        return None if earlier is None else self._earlier(earlier)
+
+    def _earlier(self, row: tuple[Any, ...]) -> Run:
         try:
-            return _run(row)
+            return replace(run_of(row), deduplicated=True)
         except ValueError as error:
             raise StoreError(f"run {row[0]} cannot be read from {self.path}: {str(error)[:200]}") from error
 
@@ -134,7 +132,7 @@ class SqliteStore:
 
     async def save(self, run: Run, *, durable: bool, cancel_answered: bool = False) -> None:
         """Record where a run is, unless another process owns it now (RunLost)."""
-        status, state, command, updated, due, outcome = _saved(run)
+        status, state, command, updated, due, outcome = saved(run)
         values: tuple[Any, ...] = (state, command, updated, due, run.id, run.owner)
         statement = _SAVE_AT_WORK
         if run.ended or cancel_answered:
@@ -185,7 +183,7 @@ class SqliteStore:
 
     async def reopen(self, run: Run) -> bool:
         """Let a run that has failed be driven again, by its new owner; False where somebody else was faster."""
-        status, state, command, updated, due, _ = _saved(run)
+        status, state, command, updated, due, _ = saved(run)
 
         def do(connection: sqlite3.Connection) -> bool:
             changed = connection.execute(
@@ -224,7 +222,7 @@ class SqliteStore:
         wanted = None if documents is None else set(documents)
 
         def do(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
-            found = connection.execute(f"SELECT {_COLUMNS} FROM runs WHERE owner = ? AND status = 'working'", (dead,))
+            found = connection.execute(f"SELECT {COLUMNS} FROM runs WHERE owner = ? AND status = 'working'", (dead,))
             rows = [
                 row for row in found.fetchall()
                 if (run_id is None or row[0] == run_id) and (wanted is None or row[3] in wanted) and row[0] not in but
@@ -272,7 +270,7 @@ class SqliteStore:
         """The runs that can be read; one that cannot is left out, and the log says so."""
 
         def do(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
-            return connection.execute(f"SELECT {_COLUMNS} FROM runs {where}", values).fetchall()
+            return connection.execute(f"SELECT {COLUMNS} FROM runs {where}", values).fetchall()
 
         return self._runs(await self._database.ask(do))
 
@@ -280,71 +278,7 @@ class SqliteStore:
         runs = []
         for row in rows:
             try:
-                runs.append(_run(row))
+                runs.append(run_of(row))
             except ValueError as error:
                 log.error("run %s cannot be read from %s: %s", row[0], self.path, str(error)[:200])
         return runs
-
-
-def _saved(run: Run) -> tuple[Any, ...]:
-    outcome = None if run.outcome is None else _OUTCOME.dump_json(run.outcome).decode()
-    state, command = STATE_JSON.dump_json(run.state).decode(), COMMAND_JSON.dump_json(run.command).decode()
-    return str(run.status), state, command, run.updated, run.due, outcome
-
-
-def _row(run: Run) -> tuple[Any, ...]:
-    status, state, command, updated, due, outcome = _saved(run)
-    return (
-        run.id, run.workflow, run.program, run.document, run.principal, status, state, command, run.created, updated,
-        run.owner, due, int(run.cancel), outcome, run.key, run.arguments, int(run.delivered),
-    )  # fmt: skip
-
-
-def _of_key(connection: sqlite3.Connection, run: Run) -> tuple[Any, ...] | None:
-    """The run that has this key."""
-    found: tuple[Any, ...] | None = connection.execute(
-        f"SELECT {_COLUMNS} FROM runs WHERE principal = ? AND key = ? ORDER BY created DESC LIMIT 1",
-        (run.principal, run.key),
-    ).fetchone()
-    if found is not None and found[-2] != run.arguments:
-        raise DuplicateKey(str(run.key), found[0], found[1])
-    return found
-
-
-def _alike(connection: sqlite3.Connection, run: Run, undelivered_since: float | None) -> tuple[Any, ...] | None:
-    """The newest run of the same arguments whose result is still to be had."""
-    if undelivered_since is None or not run.arguments:
-        return None
-    found: tuple[Any, ...] | None = connection.execute(
-        f"SELECT {_COLUMNS} FROM runs WHERE principal = ? AND arguments = ? AND arguments <> ''"
-        " AND (status = 'working' OR (delivered = 0 AND updated > ?)) ORDER BY created DESC LIMIT 1",
-        (run.principal, run.arguments, undelivered_since),
-    ).fetchone()
-    return found
-
-
-def _run(row: tuple[Any, ...]) -> Run:
-    (
-        run_id,
-        workflow,
-        program,
-        document,
-        principal,
-        _status,
-        state,
-        command,
-        created,
-        updated,
-        owner,
-        due,
-        cancel,
-        outcome,
-        key,
-        arguments,
-        delivered,
-    ) = row
-    return Run(
-        run_id, workflow, program, document, principal, STATE_JSON.validate_json(state),
-        COMMAND_JSON.validate_json(command), created, updated, owner, due, bool(cancel),
-        None if outcome is None else _OUTCOME.validate_json(outcome), key, arguments, bool(delivered),
-    )  # fmt: skip

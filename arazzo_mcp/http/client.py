@@ -131,7 +131,7 @@ class ApiClient:
             limit = "request_seconds" if timeout is None or timeout > most else "the timeout of the step"
             return _exchange(request, started, failure=_failure(error, request, limit))
         body = decode(headers.get("content-type", ""), content)
-        return replace(_exchange(request, started, status, headers, body), size=len(content))
+        return _exchange(request, started, status, headers, body, len(content))
 
     async def _answer(self, request: httpx.Request) -> tuple[int, dict[str, str], bytes]:
         """The status, the headers and the decompressed body."""
@@ -202,6 +202,7 @@ def _exchange(
     status: int | None = None,
     headers: Mapping[str, str] = MappingProxyType({}),
     body: Value = ABSENT,
+    size: int = 0,
     failure: Failure | None = None,
 ) -> Exchange:
     return Exchange(
@@ -214,6 +215,7 @@ def _exchange(
         status=status,
         headers=headers,
         body=body,
+        size=size,
         retry_after=retry_after(headers, time.time()),
         failure=failure,
         seconds=time.monotonic() - started,

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 
 from arazzo_mcp.arazzo.attach import attach_problems, beginning, inputs_needed
 from arazzo_mcp.arazzo.scope import Json
-from arazzo_mcp.engine.run import Engine, Run
+from arazzo_mcp.engine.run import Run
+from arazzo_mcp.engine.seams import Engine
 from arazzo_mcp.errors import InvalidInputs
 from arazzo_mcp.server.catalog import Catalog, Entry
 

@@ -21,7 +21,7 @@ from typing import Any, Final, Literal
 import anyio
 import mcp.types as t
 
-from arazzo_mcp.engine.run import Engine
+from arazzo_mcp.engine.seams import Engine
 from arazzo_mcp.errors import ArazzoMcpError
 from arazzo_mcp.server.follow import Context
 

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from mcp.server import ServerRequestContext
 
-from arazzo_mcp.engine.run import Engine, Run
+from arazzo_mcp.engine.run import Run
+from arazzo_mcp.engine.seams import Engine
 
 HEARTBEAT_SECONDS: Final = 5.0
 _TICK_SECONDS: Final = 0.001

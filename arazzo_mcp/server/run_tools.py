@@ -11,7 +11,8 @@ import mcp.types as t
 from jsonschema import Draft202012Validator
 
 from arazzo_mcp.arazzo.scope import Json
-from arazzo_mcp.engine.run import Engine, Run, RunStatus
+from arazzo_mcp.engine.run import Run, RunStatus
+from arazzo_mcp.engine.seams import Engine
 from arazzo_mcp.errors import InvalidInputs
 from arazzo_mcp.server.arguments import coerced, problems
 from arazzo_mcp.server.attach import attach

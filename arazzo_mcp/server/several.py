@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final, Literal
 
 from arazzo_mcp.arazzo.scope import Json
-from arazzo_mcp.engine.run import Engine, Run, RunStatus
+from arazzo_mcp.engine.run import Run, RunStatus
+from arazzo_mcp.engine.seams import Engine
 from arazzo_mcp.errors import UnknownRun
 from arazzo_mcp.server.envelope import MOST_BYTES, envelope
 from arazzo_mcp.server.follow import HEARTBEAT_SECONDS, Context, time_left

@@ -19,7 +19,7 @@ from arazzo_mcp import __version__
 from arazzo_mcp.arazzo.command import REPEATABLE
 from arazzo_mcp.arazzo.scope import Json
 from arazzo_mcp.engine.once import Once
-from arazzo_mcp.engine.run import Engine
+from arazzo_mcp.engine.seams import Engine
 from arazzo_mcp.errors import ArazzoMcpError, InvalidInputs, StoreError, UnknownRun
 from arazzo_mcp.findings import did_you_mean
 from arazzo_mcp.server.calls import Calls, OnDisconnect, has_hung_up

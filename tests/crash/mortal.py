@@ -23,7 +23,9 @@ from arazzo_mcp.engine.store import SqliteStore
 from arazzo_mcp.http.client import ApiClient
 from arazzo_mcp.openapi.model import Operation
 
-READS: Final = frozenset({"get", "some", "newest", "snapshot", "cancels", "owners", "version", "lost", "tombstone"})
+READS: Final = frozenset(
+    {"get", "same", "some", "newest", "snapshot", "cancels", "owners", "version", "lost", "tombstone"}
+)
 KEYED: Final = " with its key"
 """What stands behind an operation in the journal where it may be repeated by its key."""
 
