@@ -130,12 +130,12 @@ def _problem(error: ErrorDetails) -> str:
     if name == "credentials" and isinstance(error["input"], dict):
         scheme = next(iter(error["input"]), "scheme")
         return f'{name}.{inner[0]}: write the source and its scheme in quotes: "{inner[0]}.{scheme}" = "VARIABLE"'
-    said = error["msg"].removeprefix("Value error, ").replace("Input should", "should")
-    return (
-        f"{'.'.join((name, *inner))} = {error['input']!r}: {said}"
-        if said.startswith("should")
-        else (f"{'.'.join((name, *inner))}: {said}")
-    )
+    where, said = ".".join((name, *inner)), error["msg"].removeprefix("Value error, ")
+    if error["type"] == "path_type":
+        said = "Input should be a path"
+    if not said.startswith("Input "):
+        return f"{where}: {said}"
+    return f"{where} = {error['input']!r}: {said.removeprefix('Input ')}"
 
 
 def _no_slip_of_the_pen(names: Iterable[str]) -> None:
