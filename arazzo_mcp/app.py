@@ -144,7 +144,8 @@ def _check_cancel(library: Library, name: str, operation: str) -> None:
     if apis and all(named_operation(api, operation) is None for api in apis):
         ids = [word for api in apis for entry in api.entries for word in (entry.operation_id, entry.key) if word]
         said = f"cancel {name}: the source has no operation {operation!r}."
-        raise UsageError(f"{said} {did_you_mean(operation, ids)} Write off, an operationId, or METHOD /path.")
+        hint = did_you_mean(operation, ids)
+        raise UsageError(" ".join(filter(None, (said, hint, "Write off, an operationId, or METHOD /path."))))
 
 
 def catalog(library: Library) -> Catalog:

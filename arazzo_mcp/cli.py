@@ -23,6 +23,7 @@ from arazzo_mcp.options import (
     Config,
     OnePath,
     Paths,
+    RunId,
     Server,
     ServerVariable,
     Source,
@@ -32,6 +33,7 @@ from arazzo_mcp.options import (
     chosen,
     err,
     json_inputs,
+    must_be_there,
     pairs,
     print_findings,
     run_async,
@@ -112,7 +114,7 @@ def serve(
     config: Config = None,
     strict: Strict = False,
     wait_seconds: Annotated[
-        float | None, typer.Option(help="How long a tool call waits for its run.", show_default="45")
+        float | None, typer.Option(help="Seconds that a tool call waits for its run.", show_default="45")
     ] = None,
     log_level: Annotated[LogLevel, typer.Option(help="What is logged to stderr.")] = LogLevel.INFO,
 ) -> None:
@@ -251,7 +253,7 @@ def runs_list(
 
 
 @runs.command("show")
-def runs_show(run_id: str, store: Store = None, config: Config = None, as_json: AsJson = False) -> None:
+def runs_show(run_id: RunId, store: Store = None, config: Config = None, as_json: AsJson = False) -> None:
     """Everything about one run, with its outputs in full."""
     from arazzo_mcp.command_line import run_details
     from arazzo_mcp.engine.prune import why_unknown
@@ -260,7 +262,7 @@ def runs_show(run_id: str, store: Store = None, config: Config = None, as_json: 
     settings = settings_of(config, store=store)
 
     async def go() -> None:
-        _must_be_there(settings.store, run_id)
+        must_be_there(settings.store, run_id)
         async with SqliteStore(settings.store) as opened:
             found = await opened.get(run_id)
             left = await opened.tombstone(run_id)
@@ -273,7 +275,7 @@ def runs_show(run_id: str, store: Store = None, config: Config = None, as_json: 
 
 
 @runs.command("cancel")
-def runs_cancel(run_id: str, store: Store = None, config: Config = None, as_json: AsJson = False) -> None:
+def runs_cancel(run_id: RunId, store: Store = None, config: Config = None, as_json: AsJson = False) -> None:
     """Stop a run, whichever process drives it, and cancel its remote job."""
     from arazzo_mcp.app import open_engine
     from arazzo_mcp.command_line import cancelled, shown
@@ -282,7 +284,7 @@ def runs_cancel(run_id: str, store: Store = None, config: Config = None, as_json
     settings = settings_of(config, store=store)
 
     async def go() -> int:
-        _must_be_there(settings.store, run_id)
+        must_be_there(settings.store, run_id)
         async with open_engine(Library((), ()), settings, take_over=False) as engine:
             ended = await cancelled(engine, run_id)
         typer.echo(shown(ended, as_json=as_json))
@@ -330,11 +332,6 @@ def _is_there(store: Path) -> bool:
         err.print(f"there is no run store {store} yet", markup=False)
         return False
     return True
-
-
-def _must_be_there(store: Path, run_id: str) -> None:
-    if not store.exists():
-        raise UnknownRun(f"there is no run {run_id!r}, as there is no run store {store}")
 
 
 def _log_to_stderr(level: LogLevel) -> None:

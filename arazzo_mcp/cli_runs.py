@@ -20,6 +20,7 @@ from arazzo_mcp.options import (
     chosen,
     err,
     json_inputs,
+    must_be_there,
     pairs,
     run_async,
     settings_of,
@@ -68,6 +69,8 @@ def attach(
     library = Library((), ()) if of_run else load([Path(what[0])], settings)
 
     async def go() -> int:
+        if of_run:
+            must_be_there(settings.store, what[0])
         async with open_engine(library, settings, take_over=False) as engine:
             ended = await follow(engine, await _attached(engine, library, what, steps, given), err)
         typer.echo(shown(ended, as_json=as_json))
@@ -89,12 +92,13 @@ async def _attached(
 def wait(
     run_ids: Annotated[list[str], typer.Argument(metavar="RUN...", help="The ids of runs, as `runs list` shows them.")],
     any_: Annotated[bool, typer.Option("--any", help="Until one of them has ended, not all.")] = False,
-    seconds: Annotated[float, typer.Option(min=0, help="At most so long.", show_default="no limit")] = math.inf,
+    seconds: Annotated[float, typer.Option(min=0, help="At most so many seconds.", show_default="no limit")] = math.inf,
     store: Store = None,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Wait until runs have ended, whichever process drives them. Exit status 1 unless those that have completed."""
+    """Wait until runs have ended, whichever process drives them. Exit status 0 where all of them (with --any, all that
+    have ended) completed, else 1."""
     from arazzo_mcp.app import open_engine
     from arazzo_mcp.command_line import follow_several, run_lines
     from arazzo_mcp.library import Library
@@ -103,6 +107,7 @@ def wait(
     settings = settings_of(config, store=store)
 
     async def go() -> int:
+        must_be_there(settings.store, run_ids[0])
         async with open_engine(Library((), ()), settings, take_over=False) as engine:
             runs = await follow_several(engine, run_ids, err, any_of_them=any_, seconds=seconds)
         if as_json:

@@ -17,7 +17,7 @@ from arazzo_mcp.arazzo.scope import Json
 from arazzo_mcp.engine.local import LocalEngine
 from arazzo_mcp.engine.prune import Pruned
 from arazzo_mcp.engine.run import Run
-from arazzo_mcp.errors import UnknownRun, UsageError
+from arazzo_mcp.errors import UsageError
 from arazzo_mcp.server.envelope import envelope
 
 if TYPE_CHECKING:  # the SDK takes a second to import, and most commands do without it
@@ -57,7 +57,7 @@ async def follow_several(
     """
     runs = {run.id: run for run in await engine.wait_any(run_ids, "", 0)}
     if unknown := [run_id for run_id in run_ids if run_id not in runs]:
-        raise UnknownRun(f"there is no run {', '.join(unknown)}. See `arazzo-mcp runs list`.")
+        await engine.get(unknown[0], "")  # says whether it was pruned
     with anyio.move_on_after(seconds), err.status("") as status:
         while not (any if any_of_them else all)(run.ended for run in runs.values()):
             status.update(f"{sum(run.ended for run in runs.values())} of {len(runs)} ended")
@@ -79,9 +79,15 @@ def shown(run: Run, *, as_json: bool) -> str:
     lines = [f"{run.workflow}: {run.status} ({run.id})"]
     outcome = run.outcome
     if run.state.remote:
-        lines.append(f"at the provider: {run.state.remote} {run.state.upstream.get('cancel', '')}".rstrip())
+        words = run.state.upstream.get("cancel")
+        lines.append(f"cancel at the provider: {run.state.remote}{f' ({words})' if words else ''}")
     if outcome and outcome.error:
         lines.append(str(outcome.error.get("message", "")))
+    if run.may_live_on:
+        lines.append(
+            "its job may still run and be billed at the provider: "
+            f"`arazzo-mcp runs cancel {run.id}`, or go on with it: `arazzo-mcp runs attach {run.id}`"
+        )
     if outcome and outcome.outputs:
         lines.append(json.dumps(outcome.outputs, indent=2, ensure_ascii=False))
     return "\n".join(lines)

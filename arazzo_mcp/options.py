@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from arazzo_mcp.authors.finding_text import finding_line
-from arazzo_mcp.errors import ArazzoMcpError, DocumentError, InvalidInputs, UnknownWorkflow
+from arazzo_mcp.errors import ArazzoMcpError, DocumentError, InvalidInputs, UnknownRun, UnknownWorkflow
 from arazzo_mcp.findings import Finding
 from arazzo_mcp.settings import Settings, load_settings
 
@@ -25,6 +25,7 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 Paths = Annotated[list[Path], typer.Argument(help="Arazzo documents, or folders with some.", show_default=False)]
 OnePath = Annotated[Path, typer.Argument(help="An Arazzo document, or a folder with some.")]
 WorkflowName = Annotated[str, typer.Argument(help="The workflow's id, or its tool's name.")]
+RunId = Annotated[str, typer.Argument(metavar="RUN", help="The id of a run, as `runs list` shows it.")]
 Source = Annotated[
     list[str] | None, typer.Option(metavar="NAME=PATH", help="The file of a source, in place of its url.")
 ]
@@ -103,6 +104,16 @@ def chosen(library: Library, name: str) -> Entry:
         if not why:
             raise
         raise DocumentError(f"workflow {name!r} is not served: see above", why) from None
+
+
+def must_be_there(store: Path, run_id: str) -> None:
+    """Looking for a run makes no store.
+
+    Raises:
+        UnknownRun: there is no store.
+    """
+    if not store.exists():
+        raise UnknownRun(f"there is no run {run_id!r}, as there is no run store {store}")
 
 
 def run_async(main_task: Callable[[], Coroutine[Any, Any, Any]]) -> Any:

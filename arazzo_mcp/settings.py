@@ -6,19 +6,26 @@ The file is TOML (`--config PATH`, or `arazzo-mcp.toml` in the working folder); 
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import platformdirs
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from arazzo_mcp.errors import UsageError
+from arazzo_mcp.findings import did_you_mean
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 DEFAULT_FILE: Final = Path("arazzo-mcp.toml")
+_PREFIX: Final = "ARAZZO_MCP_"
 
 _NO_KEY: Final = frozenset(
     {"accept", "authorization", "connection", "content-length", "content-type", "cookie", "host"}
@@ -46,7 +53,7 @@ class Settings(BaseSettings):
     a source, by its name.
     """
 
-    model_config = SettingsConfigDict(env_prefix="ARAZZO_MCP_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, extra="forbid")
 
     @field_validator("servers")
     @classmethod
@@ -104,14 +111,39 @@ def load_settings(config: Path | None = None, flags: Mapping[str, Any] | None = 
         UsageError: a value does not fit, or the file cannot be read; the message names it.
     """
     given = {name: value for name, value in (flags or {}).items() if value is not None}
+    _no_slip_of_the_pen(os.environ)
     try:
         from_environment = Settings().model_dump(exclude_unset=True)
         return Settings(**{**_file(config), **from_environment, **given})
     except SettingsError as error:
-        raise UsageError(f"settings: {error}") from None
+        name = "".join(re.findall(r'field "(\w+)"', str(error)))
+        raise UsageError(f"settings: {_PREFIX}{name.upper()} is no JSON, as lists and tables must be there") from None
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, p['loc']))}: {p['msg']}" for p in error.errors())
-        raise UsageError(f"settings: {problems}") from None
+        raise UsageError(f"settings: {'; '.join(map(_problem, error.errors()))}") from None
+
+
+def _problem(error: ErrorDetails) -> str:
+    """One problem, in words of who writes settings."""
+    name, *inner = map(str, error["loc"])
+    if error["type"] == "extra_forbidden":
+        return f"there is no setting {name!r}. {did_you_mean(name, Settings.model_fields)}".rstrip()
+    if name == "credentials" and isinstance(error["input"], dict):
+        scheme = next(iter(error["input"]), "scheme")
+        return f'{name}.{inner[0]}: write the source and its scheme in quotes: "{inner[0]}.{scheme}" = "VARIABLE"'
+    where, said = ".".join((name, *inner)), error["msg"].removeprefix("Value error, ")
+    if error["type"] == "path_type":
+        said = "Input should be a path"
+    if not said.startswith("Input "):
+        return f"{where}: {said}"
+    return f"{where} = {error['input']!r}: {said.removeprefix('Input ')}"
+
+
+def _no_slip_of_the_pen(names: Iterable[str]) -> None:
+    """A variable that is nearly one of ours would be lost without a word. Others may be of somebody else."""
+    known = [f"{_PREFIX}{name.upper()}" for name in Settings.model_fields]
+    for name in names:
+        if name.startswith(_PREFIX) and name not in known and (near := get_close_matches(name, known, 1, 0.92)):
+            raise UsageError(f"settings: there is no variable {name}. Did you mean {near[0]}?")
 
 
 def _file(config: Path | None) -> dict[str, Any]:

@@ -279,6 +279,7 @@ async def test_a_key_names_a_run_however_old(connect: Connect, things: Things) -
     assert first["run_id"] == again["run_id"] == forced["run_id"] != other["run_id"]
     assert again["deduplicated"] is True
     assert again["outputs"] == first["outputs"]
+    assert "another idempotency_key starts another" in forced["next"]
     assert first["run_id"] in text
     assert "other arguments" in text
     assert things.names() == ["a", "a"]

@@ -446,6 +446,41 @@ async def test_a_failed_run_whose_job_may_live_on_says_so_and_can_be_cancelled(
     assert scripted.asked[-1][:2] == ("POST", "/things/7/cancel")
 
 
+async def test_a_submit_that_was_answered_with_5xx_may_have_started_something(
+    connect: Connect, scripted: Scripted
+) -> None:
+    scripted.replies = [Response("oh", 500), Response("no", 400)]
+    async with connect() as client:
+        unclear = await called(client, "make-thing", {"name": "a"})
+        refusal_ = await called(client, "make-thing", {"name": "a"})
+    assert (unclear["status"], refusal_["status"]) == ("failed", "failed")
+    assert "may have started a job all the same" in unclear["next"]
+    assert refusal_["next"].startswith("Nothing was started")
+
+
+async def test_a_change_that_passes_at_once_is_no_reason_to_come_back(connect: Connect, scripted: Scripted) -> None:
+    last = """
+  - stepId: fetch
+    operationId: getThing
+    parameters: [{name: id, in: path, value: $steps.make.outputs.id}]
+    successCriteria: [{condition: $statusCode == 200}]
+  outputs: {id"""
+    scripted.replies = [made(), JSONResponse({"state": "busy"}), JSONResponse({"state": "ready"})]
+    async with connect(flow=FLOW.replace("\n  outputs: {id", last, 1)) as client:
+        run_id = (await called(client, "make-thing", {"name": "a", "wait_seconds": 0}))["run_id"]
+        changes = []
+        while not changes or changes[-1]["status"] == "working":
+            changes.append(await called(client, "run_status", {"run_id": run_id, "wait_seconds": 20}))
+    assert changes[-1]["status"] == "completed"
+    assert "fetch" not in [one["step"] for one in changes[:-1]]
+
+
+async def test_a_misspelt_control_argument_is_recognised(connect: Connect) -> None:
+    async with connect() as client:
+        text = await refused(client, "make-thing", {"name": "a", "force_now": True})
+    assert "Did you mean 'force_new'?" in text
+
+
 async def test_cancelling_a_failed_run_never_sends_its_failed_submit_again(
     connect: Connect, scripted: Scripted
 ) -> None:

@@ -243,8 +243,15 @@ def test_pruning_by_hand(tmp_path: Path) -> None:
     told = cli("show", "days", "--store", path).exception
     assert "was pruned on" in str(told)
     assert "keep_days" not in str(told), "it was not for its age in the settings"
+    assert "was pruned on" in str(cli("wait", "days", "--store", path).exception)
     assert '"runs": 1' in cli("prune", "--store", path, "--older-than", "3h", "--json").stdout
     assert '"runs": 0' in cli("prune", "--store", path, "--older-than", "0d", "--json").stdout
+
+
+@pytest.mark.parametrize("name", ["show", "cancel", "wait", "attach"])
+def test_looking_for_a_run_makes_no_store(tmp_path: Path, name: str) -> None:
+    assert "there is no run store" in str(cli(name, "run_x", "--store", tmp_path / "none.sqlite3").exception)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("wrong", ["soon", "-1d", "7w", "", "nan", "inf"])

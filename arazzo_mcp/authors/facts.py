@@ -64,7 +64,7 @@ def facts(linked: Linked, workflow: Workflow, credentials: Credentials) -> Facts
         tuple(
             _submit(step, target, o)
             for step, target, o in calls
-            if o.method not in REPEATABLE and step not in own_cancels
+            if o.method not in REPEATABLE and step not in own_cancels and o.key != known.operation
         ),
         known.by,
         known.operation,

@@ -56,7 +56,7 @@ def _server(provider: ServedProviders, folder: Path) -> StdioServerParameters:
 
 
 async def _tools(show: _Narrator, client: Client) -> None:
-    show.title("1. The agent lists its tools: each workflow is one, and three look after runs")
+    show.title("1. The agent lists its tools: each workflow is one, and five look after runs")
     for tool in (await client.list_tools()).tools:
         parameters = ", ".join(tool.input_schema.get("properties", {}))
         show.line(f"   {tool.name}({parameters}) - {tool.title}")

@@ -4,7 +4,7 @@ checked. Every problem is one line that an agent can act on."""
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import regex
@@ -101,20 +101,31 @@ def problems(
     validator: Validator,
     inputs: Mapping[str, Said] = _NOTHING,
     aliases: Mapping[str, str] = _NOTHING,
+    besides: Iterable[str] = (),
 ) -> list[str]:
     """What is wrong with arguments: one line for each violation with the field and what was expected.
 
-    inputs: what of their schemas is said by an API, which is named then; aliases: the names that a caller knows.
+    inputs: what of their schemas is said by an API, which is named then; aliases: the names that a caller knows;
+    besides: other names that may have been meant.
     """
     errors = sorted(validator.iter_errors(arguments), key=lambda error: error.json_path)
-    return [line for error in errors[:_MOST_PROBLEMS] for line in _Problem(error, inputs, aliases).lines()]
+    return [
+        line for error in errors[:_MOST_PROBLEMS] for line in _Problem(error, inputs, aliases, tuple(besides)).lines()
+    ]
 
 
 class _Problem:
     """One violation, in words."""
 
-    def __init__(self, error: ValidationError, inputs: Mapping[str, Said], aliases: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        error: ValidationError,
+        inputs: Mapping[str, Said],
+        aliases: Mapping[str, str],
+        besides: tuple[str, ...] = (),
+    ) -> None:
         self.error, self.inputs, self.aliases = error, inputs, aliases
+        self.besides = () if error.absolute_path else besides
         self.schema = mapping(error.schema)
         self.properties = mapping(self.schema.get("properties"))
         path = list(error.absolute_path)
@@ -145,6 +156,7 @@ class _Problem:
 
     def _unknown(self) -> Iterator[str]:
         known = [self.aliases.get(name, name) for name in self.properties]
+        known += self.besides
         for name in (name for name in mapping(self.error.instance) if name not in self.properties):
             yield f"{self._name(name)} is not known. {did_you_mean(name, known)}".rstrip()
 
@@ -190,7 +202,9 @@ def _field(path: list[str | int]) -> str:
 
 def _expected(schema: Mapping[str, Json]) -> str:
     words = [str(schema[key]) for key in ("type", "description") if schema.get(key)]
-    return f" ({': '.join(words)[:_SHOWN_CHARACTERS]})" if words else ""
+    text = ": ".join(words)
+    shown = text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS].rstrip()}..."
+    return f" ({shown})" if words else ""
 
 
 def _shown(value: Any) -> str:

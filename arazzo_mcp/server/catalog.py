@@ -87,7 +87,7 @@ class Entry:
         validator = self.validator
         if required is not None:
             validator = _validator({n: v for n, v in takes.schema.items() if n not in _TOGETHER}, required)
-        if wrong := problems(inputs, validator, takes.inputs, self.aliases):
+        if wrong := problems(inputs, validator, takes.inputs, self.aliases, self.controls.names.values()):
             raise InvalidInputs(wrong)
         return inputs
 

@@ -6,6 +6,7 @@ import json
 import time
 from typing import Any, Final
 
+from arazzo_mcp.arazzo.command import REPEATABLE
 from arazzo_mcp.arazzo.scope import Json
 from arazzo_mcp.engine.run import Run, RunStatus, attach_call
 from arazzo_mcp.server.working import MOST_WORKING_BYTES, so_far, within
@@ -75,17 +76,29 @@ def _next(run: Run) -> str | None:
         return _CANCELLED.get(run.state.remote)
     if run.may_live_on:
         return (
-            "A job was submitted before this failed: it may still run and be billed at the provider, and calling the "
-            f"workflow again starts another one. run_cancel with run_id {run.id!r} cancels it; run_attach with this "
-            "run_id goes on waiting for it and submits nothing."
+            "The job of this run may still run and be billed at the provider, and calling the workflow again starts "
+            f"another one. run_cancel with run_id {run.id!r} cancels it; run_attach with this run_id goes on waiting "
+            "for it and submits nothing."
         )
     if run.status is RunStatus.FAILED and run.state.submits:
         return "The job has ended at the provider; calling the workflow again starts another one."
+    if run.status is RunStatus.FAILED and _failed_at_submit(run):
+        return (
+            "The provider failed while it took the request, and may have started a job all the same: look for it "
+            "there before you call again."
+        )
     if run.status is RunStatus.FAILED:
         return "Nothing was started at the provider: correct the cause, then call again."
     if run.status is RunStatus.IN_DOUBT:
         return _next_in_doubt(run)
     return _CANCELLED.get(run.state.remote or "") if run.status is RunStatus.CANCELLED else None
+
+
+def _failed_at_submit(run: Run) -> bool:
+    """Whether the last answer was a 5xx to a request that starts something: it says nothing of what became of it."""
+    error = (run.outcome and run.outcome.error) or {}
+    method = str(error.get("request", "")).partition(" ")[0]
+    return int(error.get("http_status") or 0) >= 500 and method not in (*REPEATABLE, "")
 
 
 def _next_in_doubt(run: Run) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any, Final
 
@@ -12,6 +13,9 @@ from arazzo_mcp.engine.seams import Engine
 
 HEARTBEAT_SECONDS: Final = 5.0
 _TICK_SECONDS: Final = 0.001
+_SETTLE_SECONDS: Final = 1.0
+"""How long a change is held back while a request is under way: what follows at once, such as the end after a last
+fetch, is no reason for a second call."""
 
 Context = ServerRequestContext[Any, Any]
 
@@ -21,16 +25,17 @@ async def follow(
 ) -> tuple[Run, float]:
     """Wait for a run with progress at all its news and every few seconds; the run, and the seconds waited.
 
-    until_change: come back as soon as its fingerprint is another, not only when it has ended. The progress that is
-    reported is the seconds waited, for it must rise and a provider's percent may fall; that stands in the message.
+    until_change: come back as soon as its fingerprint is another and it rests, not only when it has ended. The progress
+    that is reported is the seconds waited, for it must rise and a provider's percent may fall; that stands in the
+    message.
     """
     started = time.monotonic()
-    first, reported = run.fingerprint(), 0.0
-    while (
-        not run.ended
-        and (left := time_left(started, seconds)) > 0
-        and not (until_change and run.fingerprint() != first)
-    ):
+    first, reported, until, settled = run.fingerprint(), 0.0, started + seconds, math.inf
+    while not run.ended and (left := min(until, settled) - time.monotonic()) > 0:
+        if until_change and run.fingerprint() != first:
+            if run.due is not None:
+                break
+            settled = min(settled, time.monotonic() + _SETTLE_SECONDS)
         run = await engine.wait(run.id, run.principal, min(HEARTBEAT_SECONDS, left), run.news())
         reported = max(round(time.monotonic() - started, 3), round(reported + _TICK_SECONDS, 3))
         await context.session.report_progress(reported, None, run.line())

@@ -15,15 +15,15 @@ from arazzo_mcp.server.envelope import envelope
 _NOTHING: Final[Mapping[str, Json]] = {}
 
 
-def result(run: Run, waited: float, beside: Mapping[str, Json] = _NOTHING, *, force_new: str = "") -> t.CallToolResult:
+def result(run: Run, waited: float, beside: Mapping[str, Json] = _NOTHING, *, another: str = "") -> t.CallToolResult:
     """A run as the result of a tool call; an error where it failed, is in doubt, or was stopped without its job.
 
-    beside: what only this call has to say of it; force_new: for the run of an earlier call, the name of the argument
-    that would have started another.
+    beside: what only this call has to say of it; another: for the run of an earlier call, the argument
+    that starts another.
     """
     content = {**envelope(run, waited), **beside}
-    if force_new:
-        about = f"This is the run of an earlier call with the same arguments; {force_new} starts another."
+    if another:
+        about = f"This is the run of an earlier call with the same arguments; {another} starts another."
         content |= {"deduplicated": True, "next": f"{about} {content.get('next', '')}".rstrip()}
     return t.CallToolResult(
         content=[t.TextContent(type="text", text=json.dumps(content, ensure_ascii=False))],

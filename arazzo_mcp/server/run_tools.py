@@ -53,9 +53,22 @@ _OUTPUTS: Final[dict[str, Json]] = {
     "additionalProperties": {"type": "object"},
     "description": 'The outputs of each step to skip, as in {"submit": {"request_id": "..."}}.',
 }
+_BRIEF: Final = ("run_id", "workflow", "status", "step", "remote", "elapsed_seconds")
 _LIST_SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
-    "properties": {"runs": {"type": "array", "items": ENVELOPE_SCHEMA}},
+    "properties": {
+        "runs": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    **{name: ENVELOPE_SCHEMA["properties"][name] for name in _BRIEF},
+                    "created": {"type": "string", "description": "When it was started, in UTC."},
+                },
+                "required": ["run_id", "workflow", "status", "created"],
+            },
+        }
+    },
     "required": ["runs"],
 }
 _ATTACH_SCHEMA: Final[dict[str, Any]] = {
@@ -206,9 +219,6 @@ class RunTools:
         """The workflowId behind the name of a tool; a name that is not served may be one of earlier runs."""
         entry = self.catalog.entries.get(name)
         return entry.offer.workflow.id if entry else name
-
-
-_BRIEF: Final[tuple[str, ...]] = ("run_id", "workflow", "status", "step", "remote", "elapsed_seconds", "waited_seconds")
 
 
 def _brief(run: Run) -> dict[str, Json]:

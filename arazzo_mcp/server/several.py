@@ -54,6 +54,7 @@ async def wait_for_several(
     started = time.monotonic()
     runs = {run.id: run for run in await engine.wait_any(run_ids, "", 0)}
     if not runs:
+        await engine.get(run_ids[0], "")  # says whether it was pruned
         raise UnknownRun(f"there is no run {', '.join(map(repr, run_ids))}")
     while not _is_over(runs.values(), until) and (left := time_left(started, seconds)) > 0:
         working = [run.id for run in runs.values() if not run.ended]

@@ -157,7 +157,7 @@ class _Face:
 
     async def _workflow(self, context: Context, entry: Entry, arguments: dict[str, Json]) -> t.CallToolResult:
         asked, rest = entry.controls.taken(arguments)
-        inputs, offer = entry.inputs(rest), entry.offer
+        inputs, offer, names = entry.inputs(rest), entry.offer, entry.controls.names
         once = Once(asked.idempotency_key, asked.force_new, offer.realm)
         async with self.calls.under_way(context) as call:
             started = await self.engine.start(
@@ -165,7 +165,8 @@ class _Face:
             )
             await self.calls.has_run(call, started.id)
             run, waited = await follow(self.engine, context, started, self._patience(asked), until_change=False)
-        return result(run, waited, force_new=entry.controls.names["force_new"] if started.deduplicated else "")
+        another = f"another {names['idempotency_key']}" if asked.idempotency_key else names["force_new"]
+        return result(run, waited, another=another if started.deduplicated else "")
 
     def _patience(self, asked: Asked) -> float:
         """How long a call waits: as the server does, or as it asks, but no longer than hosts do."""
