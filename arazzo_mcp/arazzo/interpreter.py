@@ -17,6 +17,7 @@ from arazzo_mcp.arazzo.action import decide
 from arazzo_mcp.arazzo.again import ask_again, is_met, may_repeat, not_now, patient, unsure
 from arazzo_mcp.arazzo.call import arguments_of, body_of
 from arazzo_mcp.arazzo.cancelling import after_cancel, cancel, cancelled, is_new_submit
+from arazzo_mcp.arazzo.change import changed
 from arazzo_mcp.arazzo.command import (
     REPEATABLE,
     CallOperation,
@@ -68,7 +69,7 @@ def _advanced(program: Program, state: State, event: Event) -> Advance:
             state, command = after_cancel(program, state.answered(exchange), exchange)
             return (state, command) if command is not None else _enter(program, state)
         case Exchanged(exchange):
-            state = replace(state.answered(exchange), upstream=told(state.upstream, exchange))
+            state = state.answered(exchange, told(state.upstream, exchange))
             return _after_call(program, state.spending(exchange.seconds), exchange)
         case Woke() if state.cancel:
             return cancel(program, state)
@@ -197,7 +198,7 @@ def _conclude(
         state = state.with_completed(step.id)
     if verdict.ok and (back := _back(program, state, step)) is not None:
         return back
-    exchange, scope = scope.exchange, replace(scope, steps=state.frame.outputs)
+    exchange, scope = scope.exchange, changed(scope, steps=state.frame.outputs)
     actions = step.on_success if verdict.ok else step.on_failure
     match decide(actions, scope, state.retries_of(step.id)):
         case None if verdict.ok:

@@ -143,14 +143,13 @@ class State:
         frames = (f if f.left is None else changed(f, left=f.left - seconds) for f in self.frames)
         return changed(self, frames=tuple(frames))
 
-    def answered(self, exchange: Exchange) -> State:
-        """The present step's call was answered once more, or has failed; or the cancel was, which is no attempt of the
-        step."""
-        calls, received = self.calls + 1, self.received + exchange.size
-        if self.cancel:
-            return changed(self, calls=calls, received=received)
+    def answered(self, exchange: Exchange, upstream: dict[str, Json] | None = None) -> State:
+        """The present step's call was answered once more, or has failed. upstream: what is known of the job now, where
+        that may have changed."""
         attempts = self.attempts + 1 if self.asked == self.step else 1
-        return changed(self, calls=calls, asked=self.step, attempts=attempts, received=received)
+        received, calls = self.received + exchange.size, self.calls + 1
+        known = self.upstream if upstream is None else upstream
+        return changed(self, calls=calls, asked=self.step, attempts=attempts, received=received, upstream=known)
 
     def time_left(self) -> float | None:
         """The seconds until the first timeout of a frame, None where there is none."""

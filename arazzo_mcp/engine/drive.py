@@ -20,6 +20,7 @@ import anyio
 import anyio.lowlevel
 
 from arazzo_mcp.arazzo.attach import wanted_outputs
+from arazzo_mcp.arazzo.change import changed
 from arazzo_mcp.arazzo.command import (
     SAFE,
     CallOperation,
@@ -220,7 +221,7 @@ def _about_to(run: Run, state: State, command: Command, deadline: float) -> Run:
     now = time.time()
     resumed = isinstance(command, Wait) and command is run.command and run.due is not None
     due = run.due if resumed else min(now + kept_for(command), deadline) if isinstance(command, Wait) else None
-    return replace(run, state=state, command=command, updated=now, due=due, held="")
+    return changed(run, state=state, command=command, updated=now, due=due, held="")
 
 
 def _is_recorded(run: Run, state: State, command: Command) -> bool:
