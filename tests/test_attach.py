@@ -541,7 +541,7 @@ async def test_the_command_line_attaches_waits_and_lists(providers: ServedProvid
         (["attach", WORKFLOWS, FAL, "x"], "one RUN, or PATH and WORKFLOW"),
         (["attach", WORKFLOWS, FAL, "--outputs", "{"], "--outputs is no JSON"),
         (["attach", WORKFLOWS, FAL, "--outputs", '{"submit": 7}'], "must be an object"),
-        (["wait", "run_x"], "there is no run run_x"),
+        (["wait", "run_x"], "there is no run 'run_x'"),
     ],
 )
 async def test_bad_usage_of_the_command_line(arguments: list[str | Path], says: str, tmp_path: Path) -> None:

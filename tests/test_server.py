@@ -475,6 +475,15 @@ async def test_a_change_that_passes_at_once_is_no_reason_to_come_back(connect: C
     assert "fetch" not in [one["step"] for one in changes[:-1]]
 
 
+async def test_the_words_of_the_envelope_are_said_once(connect: Connect) -> None:
+    async with connect() as client:
+        tools = {tool.name: tool for tool in (await client.list_tools()).tools}
+    one, status = tools["make-thing"].output_schema or {}, tools["run_status"].output_schema or {}
+    assert list(one["properties"]) == list(status["properties"])
+    assert "description" not in json.dumps(one)
+    assert "description" in json.dumps(status)
+
+
 async def test_a_misspelt_control_argument_is_recognised(connect: Connect) -> None:
     async with connect() as client:
         text = await refused(client, "make-thing", {"name": "a", "force_now": True})

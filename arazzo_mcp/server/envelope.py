@@ -41,6 +41,14 @@ ENVELOPE_SCHEMA: Final[dict[str, Any]] = {
     },
     "required": ["run_id", "workflow", "status", "step", "waited_seconds"],
 }
+ENVELOPE_SHAPE: Final[dict[str, Any]] = {
+    **ENVELOPE_SCHEMA,
+    "properties": {
+        name: {word: value for word, value in schema.items() if word != "description"}
+        for name, schema in ENVELOPE_SCHEMA["properties"].items()
+    },
+}
+"""The same without words: every workflow has it, some hosts show it to the model, and run_status has the words."""
 
 
 def envelope(run: Run, waited: float, most: int | None = MOST_WORKING_BYTES) -> dict[str, Json]:

@@ -17,7 +17,7 @@ from arazzo_mcp.errors import InvalidInputs
 from arazzo_mcp.server.arguments import coerced, problems
 from arazzo_mcp.server.attach import attach
 from arazzo_mcp.server.catalog import Catalog
-from arazzo_mcp.server.envelope import ENVELOPE_SCHEMA, envelope
+from arazzo_mcp.server.envelope import ENVELOPE_SCHEMA, ENVELOPE_SHAPE, envelope
 from arazzo_mcp.server.follow import Context, follow, time_left
 from arazzo_mcp.server.results import result
 from arazzo_mcp.server.several import SEVERAL_SCHEMA, several, wait_for_several
@@ -72,9 +72,9 @@ _LIST_SCHEMA: Final[dict[str, Any]] = {
     "required": ["runs"],
 }
 _ATTACH_SCHEMA: Final[dict[str, Any]] = {
-    **ENVELOPE_SCHEMA,
+    **ENVELOPE_SHAPE,
     "properties": {
-        **ENVELOPE_SCHEMA["properties"],
+        **ENVELOPE_SHAPE["properties"],
         "continues": {"type": "string", "description": "The run that this one goes on with."},
     },
 }
@@ -133,7 +133,7 @@ RUN_TOOLS: Final = {
             description="Stop a run, and cancel its remote job where the API can. `remote` in the result says what the "
             "provider answered; when it was too late the run goes on and its result is kept.",
             input_schema=_schema({"run_id": _RUN_ID}, ["run_id"]),
-            output_schema=ENVELOPE_SCHEMA,
+            output_schema=ENVELOPE_SHAPE,
             annotations=t.ToolAnnotations(
                 read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=True
             ),

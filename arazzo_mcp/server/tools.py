@@ -25,7 +25,7 @@ from arazzo_mcp.findings import did_you_mean
 from arazzo_mcp.server.calls import Calls, OnDisconnect, has_hung_up
 from arazzo_mcp.server.catalog import Catalog, Entry, Offer, describe
 from arazzo_mcp.server.control import Asked
-from arazzo_mcp.server.envelope import ENVELOPE_SCHEMA
+from arazzo_mcp.server.envelope import ENVELOPE_SHAPE
 from arazzo_mcp.server.follow import Context, follow
 from arazzo_mcp.server.results import ended_runs, refusal, result
 from arazzo_mcp.server.run_tools import MOST_WAIT_SECONDS, RUN_TOOLS, RunTools
@@ -87,7 +87,7 @@ def tool_of(entry: Entry) -> t.Tool:
         title=entry.offer.workflow.summary or None,
         description=describe(entry.offer),
         input_schema=entry.tool_schema,
-        output_schema=ENVELOPE_SCHEMA,
+        output_schema=ENVELOPE_SHAPE,
         annotations=_annotations(entry.offer),
     )
 
