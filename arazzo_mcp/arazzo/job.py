@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Final
 
 from arazzo_mcp.arazzo.logs import last_lines, lines_of, percent_of_lines
-from arazzo_mcp.arazzo.percent import MOST_FIELDS, known, percent_of, spelling
+from arazzo_mcp.arazzo.percent import MOST_FIELDS, PERCENT_NAMES, known, percent_of, spelling
 from arazzo_mcp.arazzo.scope import Json, mapping
 from arazzo_mcp.arazzo.spoken import MOST_CHARACTERS, cut, message_of, plain
 
@@ -39,6 +39,8 @@ def facts_of(body: Mapping[str, Json]) -> dict[str, Json]:
     if not fields:
         return {}
     status = _status(fields)
+    if _TELLING.isdisjoint(fields):
+        return {} if status is None else {"status": status}
     found = {"status": status} | {ours: _first(fields, names, read) for ours, names, read in _FIELDS}
     if found["queue_position"] is None:
         found["queue_position"] = _position(fields, status)
@@ -169,6 +171,12 @@ def _metrics(body: Mapping[str, Json], fields: Mapping[str, Json]) -> dict[str, 
 
 
 _MEASURED: Final = ("inferencetime", "predicttime", "executiontime", "delaytime", "durationms", "totaltime", "mempeak")
+
+
+_TELLING: Final = PERCENT_NAMES.union(
+    *(names for _, names, _ in _FIELDS), _LOGS, _MEASURED, ("position", "queue", "metrics", "timings")
+)
+"""Every name that tells more than a status."""
 
 
 def _measure(value: Json) -> Json:

@@ -129,6 +129,10 @@ _OBJECTS: Final = (
 )
 
 
+PERCENT_NAMES: Final = frozenset(_OBJECTS).union(*(names for _, names in _FIELDS), *_COUNTS)
+"""Every name that tells how much is done."""
+
+
 def percent_of(fields: Mapping[str, Json]) -> Number | None:
     """How much is done, as far as the fields (of `known`) say so: 0 to 100."""
     found = _of_fields(fields, _COUNTS)

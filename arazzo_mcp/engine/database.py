@@ -22,6 +22,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, TypeVar
 
+import anyio
+
 from arazzo_mcp.errors import StoreError
 
 T = TypeVar("T")
@@ -75,9 +77,16 @@ class Database:
             await asyncio.to_thread(self._thread.join)
             self._thread = None
 
-    async def ask(self, do: Callable[[sqlite3.Connection], T], *, durable: bool = False, quick: bool = False) -> T:
+    async def ask(
+        self,
+        do: Callable[[sqlite3.Connection], T],
+        *,
+        durable: bool = False,
+        quick: bool = False,
+        shielded: bool = False,
+    ) -> T:
         """What `do` gives, once it is committed. durable: it must survive a loss of power too; quick: it is one small
-        statement that may be performed in the loop's thread.
+        statement that may be performed in the loop's thread; shielded: a cancel of the task does not cut it short.
 
         Raises:
             StoreError: the file is not open, or cannot be read or written.
@@ -93,9 +102,11 @@ class Database:
             with suppress(sqlite3.Error, OverflowError):
                 return do(self._quick)
         try:
-            return await self._queued(do, durable)
+            with anyio.CancelScope(shield=shielded):
+                value = await self._queued(do, durable)
         except (sqlite3.Error, OverflowError, zlib.error) as error:
             raise StoreError(f"the run store {self.path}: {error}") from error
+        return value
 
     def version(self) -> int:
         """Changes whenever something was written, but for quick writes of this process.

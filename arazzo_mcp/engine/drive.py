@@ -105,6 +105,9 @@ class _Driver:
             again = False
             if queued is None or not isinstance(event, Woke):
                 self.turn.give_back()
+            if isinstance(event, Exchanged) and event.exchange.status is None:
+                # others have their turn also where nothing was sent: a wait of no time is none
+                await anyio.lowlevel.cancel_shielded_checkpoint()
             if event is not None:
                 state, command = _doubt(state, command, event) or advance(self.program, state, event)
         await self._end(state, command)
@@ -145,7 +148,8 @@ class _Driver:
         if not state.cancel and not unsure and self.live.take_cancel():
             return CancelRequested()
         if isinstance(command, Wait):
-            await self.live.rest.keep(self.live.left())
+            if (left := self.live.left()) > 0:
+                await self.live.rest.keep(left)
             return CancelRequested() if not unsure and self.live.take_cancel() else Woke()
         if state.cancel or _changes_something(command):
             return Exchanged(await self._awaited_call(state, command))
@@ -194,13 +198,12 @@ async def _save(store: Store, run: Run, *, durable: bool, cancel_answered: bool 
     """What has happened is recorded, even while this process is ending, and however long the store cannot be written:
     an answer that is known must not be lost, and nothing goes on before it is recorded."""
     for attempt in count():
-        with anyio.CancelScope(shield=True):
-            try:
-                await store.save(run, durable=durable, cancel_answered=cancel_answered)
-            except StoreError as error:
-                log.error("run %s cannot be recorded and stands still meanwhile: %s", run.id, error)
-            else:
-                return
+        try:
+            await store.save(run, durable=durable, cancel_answered=cancel_answered)
+        except StoreError as error:
+            log.error("run %s cannot be recorded and stands still meanwhile: %s", run.id, error)
+        else:
+            return
         await anyio.sleep(min(0.25 * 2**attempt, 10.0))
 
 

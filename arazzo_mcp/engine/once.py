@@ -66,12 +66,14 @@ def _of_key(connection: sqlite3.Connection, run: Run) -> tuple[Any, ...] | None:
 
 
 def _alike(connection: sqlite3.Connection, run: Run, undelivered_since: float | None) -> tuple[Any, ...] | None:
-    """The newest run of the same arguments whose result is still to be had."""
+    """The newest run of the same arguments whose result is still to be had, or whose job may exist unknown to all: the
+    same call once more must not pay for it twice."""
     if undelivered_since is None or not run.arguments:
         return None
     found: tuple[Any, ...] | None = connection.execute(
         f"SELECT {COLUMNS} FROM runs WHERE principal = ? AND arguments = ? AND arguments <> ''"
-        " AND (status = 'working' OR (delivered = 0 AND updated > ?)) ORDER BY created DESC LIMIT 1",
+        " AND (status IN ('working', 'in_doubt') OR (delivered = 0 AND status <> 'cancelled' AND updated > ?))"
+        " ORDER BY created DESC LIMIT 1",
         (run.principal, run.arguments, undelivered_since),
     ).fetchone()
     return found

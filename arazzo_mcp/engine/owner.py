@@ -34,7 +34,7 @@ HUNG_SECONDS: Final = 60.0
 _BEATS: Final = 12
 """How often in that time a process shows that it lives."""
 
-_LOOK_SECONDS: Final = 1.0
+_LOOK_SECONDS: Final = 0.5
 """How often others are looked at, at least."""
 
 

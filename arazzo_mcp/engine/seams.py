@@ -55,7 +55,7 @@ class Store(Protocol):
 
     async def save(self, run: Run, *, durable: bool, cancel_answered: bool = False) -> None:
         """Record where a run is. durable: it must survive a loss of power too; cancel_answered: the request to cancel
-        it has been answered."""
+        it has been answered. A cancel of the task does not cut it short."""
 
     async def get(self, run_id: str) -> Run | None:
         """The run with this id."""
