@@ -32,6 +32,7 @@ from arazzo_mcp.arazzo.parse import Document, parse
 from arazzo_mcp.arazzo.scope import Exchange, Failure
 from arazzo_mcp.arazzo.state import STATE_JSON, State
 from arazzo_mcp.engine.local import LocalEngine
+from arazzo_mcp.engine.once import Once
 from arazzo_mcp.engine.run import Run, RunStatus, may_repeat
 from arazzo_mcp.engine.store import SqliteStore
 from arazzo_mcp.errors import InvalidInputs, RunLost, StoreError, UnknownRun
@@ -454,6 +455,19 @@ async def test_a_submit_without_an_answer_is_in_doubt(engine: Open, provider: Pr
     assert ended.outcome is not None
     assert "POST http://x/jobs" in str(ended.outcome.error)
     assert provider.asked == ["POST /jobs"]
+
+
+async def test_the_same_call_as_a_run_in_doubt_does_not_submit_again(engine: Open, provider: Provider) -> None:
+    """Also when its end has been seen: its job may exist. Who knows better says so."""
+    provider.submit = Exchange(method="POST", url="http://x/jobs", failure=Failure("timeout", "no answer in time"))
+    async with engine() as local:
+        first = await local.wait((await local.start("d1", "flow.yaml", "job", {}, once=Once())).id, "", 5)
+        await local.deliver(first.id)
+        again = await local.start("d1", "flow.yaml", "job", {}, once=Once())
+        assert (again.id, again.deduplicated, again.status) == (first.id, True, RunStatus.IN_DOUBT)
+        assert provider.asked == ["POST /jobs"]
+        forced = await local.start("d1", "flow.yaml", "job", {}, once=Once(force_new=True))
+        assert forced.id != first.id
 
 
 async def test_a_submit_that_never_left_is_a_failure(engine: Open, provider: Provider) -> None:
