@@ -72,7 +72,7 @@ class Store(Protocol):
         """The pinned documents of a program."""
 
     async def request_cancel(self, run_id: str) -> None:
-        """Record that a run is to be cancelled; durable, from any process."""
+        """Record that a run is to be cancelled; from any process, and whichever dies."""
 
     async def reopen(self, run: Run) -> bool:
         """Let a run that has failed be driven again by its new owner; False where somebody else was faster."""

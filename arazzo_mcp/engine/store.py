@@ -174,12 +174,13 @@ class SqliteStore:
         return await self._database.ask(do)
 
     async def request_cancel(self, run_id: str) -> None:
-        """Record that a run is to be cancelled."""
+        """Record that a run is to be cancelled. It survives the death of any process; a loss of power that forgets it
+        forgets no answer: nobody has been told yet what came of it."""
 
         def do(connection: sqlite3.Connection) -> None:
             connection.execute("UPDATE runs SET cancel = 1 WHERE id = ? AND status = 'working'", (run_id,))
 
-        await self._database.ask(do, durable=True)
+        await self._database.ask(do, quick=True)
 
     async def reopen(self, run: Run) -> bool:
         """Let a run that has failed be driven again, by its new owner; False where somebody else was faster."""
