@@ -5,6 +5,7 @@ The only file that knows every class.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 from collections.abc import AsyncIterator, Iterable, Mapping
@@ -146,6 +147,13 @@ def _check_cancel(library: Library, name: str, operation: str) -> None:
         said = f"cancel {name}: the source has no operation {operation!r}."
         hint = did_you_mean(operation, ids)
         raise UsageError(" ".join(filter(None, (said, hint, "Write off, an operationId, or METHOD /path."))))
+
+
+def settle() -> None:
+    """Take what has been loaded for good. For a process that only serves: the collector looks at hundreds of thousands
+    of objects again and again otherwise, 70 ms each time, while polls and cancels wait."""
+    gc.collect()
+    gc.freeze()
 
 
 def catalog(library: Library) -> Catalog:

@@ -119,7 +119,7 @@ def serve(
     log_level: Annotated[LogLevel, typer.Option(help="What is logged to stderr.")] = LogLevel.INFO,
 ) -> None:
     """Serve every workflow as an MCP tool. The same application answers at /mcp and /sse."""
-    from arazzo_mcp.app import catalog, load, open_server
+    from arazzo_mcp.app import catalog, load, open_server, settle
     from arazzo_mcp.server.transports import LOOPBACK, serve_http, serve_stdio
 
     _log_to_stderr(log_level)
@@ -141,6 +141,7 @@ def serve(
 
     async def go() -> None:
         async with open_server(library, settings) as face:
+            settle()
             if transport is Transport.STDIO:
                 await serve_stdio(face)
                 return

@@ -40,6 +40,7 @@ class _Work:
     answer: Callable[[Any, Exception | None], None]
     loop: asyncio.AbstractEventLoop
     durable: bool
+    single: bool
 
 
 class Database:
@@ -82,11 +83,14 @@ class Database:
         do: Callable[[sqlite3.Connection], T],
         *,
         durable: bool = False,
+        single: bool = False,
         quick: bool = False,
         shielded: bool = False,
     ) -> T:
-        """What `do` gives, once it is committed. durable: it must survive a loss of power too; quick: it is one small
-        statement that may be performed in the loop's thread; shielded: a cancel of the task does not cut it short.
+        """What `do` gives, once it is committed.
+
+        durable: it must survive a loss of power too; single: it is one statement; quick: a small one that may be
+        performed in the loop's thread; shielded: a cancel of the task does not cut it short.
 
         Raises:
             StoreError: the file is not open, or cannot be read or written.
@@ -103,7 +107,7 @@ class Database:
                 return do(self._quick)
         try:
             with anyio.CancelScope(shield=shielded):
-                value = await self._queued(do, durable)
+                value = await self._queued(do, durable, single or quick)
         except (sqlite3.Error, OverflowError, zlib.error) as error:
             raise StoreError(f"the run store {self.path}: {error}") from error
         return value
@@ -125,7 +129,7 @@ class Database:
         self._quick_writes += 1
         return self._under_way == 0 and self._quick_writes % _QUICK_IN_A_ROW != 0
 
-    def _queued(self, do: Callable[[sqlite3.Connection], T], durable: bool) -> asyncio.Future[T]:
+    def _queued(self, do: Callable[[sqlite3.Connection], T], durable: bool, single: bool) -> asyncio.Future[T]:
         loop = asyncio.get_running_loop()
         result: asyncio.Future[T] = loop.create_future()
 
@@ -139,7 +143,7 @@ class Database:
                 result.set_exception(error)
 
         self._under_way += 1
-        self._queue.put(_Work(do, answer, loop, durable))
+        self._queue.put(_Work(do, answer, loop, durable, single))
         return result
 
 
@@ -193,11 +197,13 @@ def _migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[st
 
 def _serve(connection: sqlite3.Connection, waiting: queue.SimpleQueue[_Work | None]) -> None:
     """The thread: everything that has queued up is one transaction, answered when it is committed."""
-    open_ = True
+    open_, synchronous = True, ""
     while open_:
         batch, open_ = _batch(waiting)
         if batch:
-            _perform(connection, batch)
+            wanted = "FULL" if any(work.durable for work in batch) else "NORMAL"
+            _perform(connection, batch, wanted if wanted != synchronous else "")
+            synchronous = wanted
     connection.close()
 
 
@@ -215,13 +221,21 @@ def _batch(waiting: queue.SimpleQueue[_Work | None]) -> tuple[list[_Work], bool]
     return batch, item is not None
 
 
-def _perform(connection: sqlite3.Connection, batch: list[_Work]) -> None:
-    """One transaction. What fails by itself is undone by itself; what fails the transaction fails all of it."""
+def _perform(connection: sqlite3.Connection, batch: list[_Work], synchronous: str) -> None:
+    """One transaction. What fails by itself is undone by itself; what fails the transaction fails all of it.
+
+    Every statement costs this thread a turn at the interpreter's lock, which a busy loop gives away every 5 ms only:
+    so no more are executed than are needed. synchronous: where that has to be another one than it was.
+    """
     try:
-        connection.execute(f"PRAGMA synchronous = {'FULL' if any(work.durable for work in batch) else 'NORMAL'}")
-        connection.execute("BEGIN IMMEDIATE" if len(batch) > 1 or batch[0].durable else "BEGIN")
-        results = [_perform_one(connection, work) for work in batch]
-        connection.execute("COMMIT")
+        if synchronous:
+            connection.execute(f"PRAGMA synchronous = {synchronous}")
+        if len(batch) == 1 and batch[0].single:
+            results: list[tuple[Any, Exception | None]] = [(batch[0].do(connection), None)]
+        else:
+            connection.execute("BEGIN IMMEDIATE" if len(batch) > 1 or batch[0].durable else "BEGIN")
+            results = [_perform_one(connection, work) for work in batch]
+            connection.execute("COMMIT")
     except Exception as error:  # noqa: BLE001  (the thread must live: every run of this process waits for it)
         with suppress(sqlite3.Error):
             connection.execute("ROLLBACK")
@@ -232,6 +246,11 @@ def _perform(connection: sqlite3.Connection, batch: list[_Work]) -> None:
 
 
 def _perform_one(connection: sqlite3.Connection, work: _Work) -> tuple[Any, Exception | None]:
+    if work.single:  # SQLite undoes a statement that fails
+        try:
+            return work.do(connection), None
+        except Exception as error:  # noqa: BLE001  (handed to who asked)
+            return None, error
     connection.execute("SAVEPOINT one")
     try:
         result = work.do(connection)

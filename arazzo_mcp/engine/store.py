@@ -144,7 +144,7 @@ class SqliteStore:
                 raise RunLost(f"run {run.id} is driven by another process now")
 
         small = len(state) + len(command) < _SMALL
-        await self._database.ask(do, durable=durable, quick=small and not durable, shielded=True)
+        await self._database.ask(do, durable=durable, single=True, quick=small and not durable, shielded=True)
 
     async def get(self, run_id: str) -> Run | None:
         """The run with this id."""

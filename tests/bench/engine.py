@@ -34,7 +34,7 @@ from typing import Any, Final
 
 import anyio
 
-from arazzo_mcp.app import catalog, load, open_engine
+from arazzo_mcp.app import catalog, load, open_engine, settle
 from arazzo_mcp.arazzo.command import Argument, Body, CallOperation, Target
 from arazzo_mcp.credentials import Credentials
 from arazzo_mcp.engine.local import LocalEngine
@@ -160,6 +160,7 @@ async def engine_over(url: str, folder: Path, pace: float = 1e-9, *, take_over: 
     (linked,) = library.descriptions
     operations = linked.sources["api"].operation("POST /jobs/{looks}"), linked.sources["api"].operation("GET /job/{id}")
     async with open_engine(library, settings, take_over=take_over) as engine:
+        settle()  # as `serve` does
         yield Bench(engine, offer, operations, url)
 
 
