@@ -48,7 +48,7 @@ pytestmark = [
 ]
 
 SHORT = {
-    "boundaries": 96, "one": 60, "two": 60, "four": 60, "failing": 40, "keys": 40, "stopped": 36,
+    "boundaries": 96, "one": 60, "two": 60, "four": 60, "failing": 40, "keys": 40, "stopped": 72,
 }  # fmt: skip
 """Kills of the short form, by mode."""
 

@@ -404,6 +404,7 @@ async def cancels(client: Client, name: str, things: Things) -> None:
         tasks.start_soon(lambda: called(client, name=name))
         await until(lambda: name in things.names())
         tasks.cancel_scope.cancel()
+    await called(client, "run_list")  # who closes at once may not get its notification out
 
 
 async def times_out(client: Client, name: str, _things: Things) -> None:

@@ -52,7 +52,7 @@ MODES: Final[dict[str, Mode]] = {
     ),
     "stopped": Mode(
         "four processes that are stopped, go on and are stopped again",
-        lambda n: _worlds(n, processes=4, runs=2, cancels=1, stops=True),
+        lambda n: _worlds(n, processes=4, runs=5, cancels=1, stops=True),
     ),
 }
 

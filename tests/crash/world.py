@@ -89,7 +89,10 @@ class Nursery:
         """A signal; False where it has died before."""
         if self.dead[pid].done():
             return False
-        os.kill(pid, sent)
+        try:
+            os.kill(pid, sent)
+        except ProcessLookupError:  # its death has not been heard of yet
+            return False
         return True
 
 
@@ -198,7 +201,7 @@ class World:
         at = self._boundary()
         pid = await self.stage.nursery.bear(self._new_life(at))
         if at == 0:
-            await asyncio.sleep(self.some.uniform(0.0, 0.8))
+            await asyncio.sleep(self.some.uniform(0.0, 0.6))
             if self.stage.nursery.kill(pid):
                 self.kills["at any time"] += 1
             await self.stage.nursery.died(pid)
@@ -210,12 +213,12 @@ class World:
         """Stopped and continued up to three times; at last it is killed, or lives to its end."""
         pid = await self.stage.nursery.bear(self._new_life(0))
         for _ in range(3):
-            await asyncio.sleep(self.some.uniform(0.0, 0.8))
+            await asyncio.sleep(self.some.uniform(0.0, 0.6))
             if self._killed() >= self.plan.kills or not self.stage.nursery.send(pid, signal.SIGSTOP):
                 break
             self.kills["stopped"] += 1
             try:
-                await asyncio.sleep(self.some.uniform(0.1, 2.0) * _HUNG_SECONDS)
+                await asyncio.sleep(self.some.uniform(0.2, 3.0) * _HUNG_SECONDS)
             finally:
                 self.stage.nursery.send(pid, signal.SIGCONT)
         if self.some.random() < 0.3:
@@ -235,7 +238,8 @@ class World:
             self.stage.work.runs(self.some, marks, self.plan.only),
             at,
             self.plan.cancels,
-            start_seconds=0.4 if at == 0 else 0.0,
+            # of what is stopped some runs are always under way
+            start_seconds=1.5 if self.plan.stops else 0.4 if at == 0 else 0.0,
             seed=self.some.getrandbits(32),
             request_seconds=3.0 if self.plan.faults else 30.0,
             hung_seconds=_HUNG_SECONDS if self.plan.stops else HUNG_SECONDS,
