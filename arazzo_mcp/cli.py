@@ -5,25 +5,21 @@ Exit status: 0 done, 1 the run failed (or its dry run is known to) or the check 
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
-from dataclasses import asdict
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import anyio
 import typer
 
 from arazzo_mcp import __version__, cli_authors, cli_runs
-from arazzo_mcp.errors import ArazzoMcpError, DocumentError, UnknownRun, UsageError
+from arazzo_mcp.errors import ArazzoMcpError, DocumentError
 from arazzo_mcp.options import (
     AsJson,
     Config,
     OnePath,
     Paths,
-    RunId,
     Server,
     ServerVariable,
     Source,
@@ -33,7 +29,6 @@ from arazzo_mcp.options import (
     chosen,
     err,
     json_inputs,
-    must_be_there,
     pairs,
     print_findings,
     run_async,
@@ -48,8 +43,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-runs = typer.Typer(help="Look after the runs of the store.", no_args_is_help=True)
-app.add_typer(runs, name="runs")
+app.add_typer(cli_runs.runs, name="runs")
 
 
 class Transport(StrEnum):
@@ -67,16 +61,6 @@ class LogLevel(StrEnum):
     INFO = "info"
     WARNING = "warning"
     ERROR = "error"
-
-
-class Status(StrEnum):
-    """What has become of a run: `engine.run.RunStatus`, which takes half a second to import."""
-
-    WORKING = "working"
-    COMPLETED = "completed"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    IN_DOUBT = "in_doubt"
 
 
 def main() -> None:
@@ -222,117 +206,6 @@ def demo() -> None:
     from arazzo_mcp.demo.tour import tour
 
     run_async(tour)
-
-
-@runs.command("list")
-def runs_list(
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many.")] = 20,
-    status: Annotated[Status | None, typer.Option(help="Only those of this status.")] = None,
-    workflow: Annotated[str | None, typer.Option(help="Only those of this workflowId.")] = None,
-    store: Store = None,
-    config: Config = None,
-    as_json: AsJson = False,
-) -> None:
-    """The newest runs."""
-    from arazzo_mcp.command_line import run_lines
-    from arazzo_mcp.engine.store import SqliteStore
-    from arazzo_mcp.server.envelope import envelope
-
-    settings = settings_of(config, store=store)
-
-    async def go() -> None:
-        found = []
-        if _is_there(settings.store):
-            async with SqliteStore(settings.store) as opened:
-                found = await opened.newest("", limit, status, workflow)
-        if as_json:
-            typer.echo(json.dumps([envelope(one, 0) for one in found], ensure_ascii=False))
-            return
-        typer.echo("\n".join(run_lines(found)))
-
-    run_async(go)
-
-
-@runs.command("show")
-def runs_show(run_id: RunId, store: Store = None, config: Config = None, as_json: AsJson = False) -> None:
-    """Everything about one run, with its outputs in full."""
-    from arazzo_mcp.command_line import run_details
-    from arazzo_mcp.engine.prune import why_unknown
-    from arazzo_mcp.engine.store import SqliteStore
-
-    settings = settings_of(config, store=store)
-
-    async def go() -> None:
-        must_be_there(settings.store, run_id)
-        async with SqliteStore(settings.store) as opened:
-            found = await opened.get(run_id)
-            left = await opened.tombstone(run_id)
-        if found is None:
-            why = why_unknown(run_id, "", left, settings.keep_days)
-            raise UnknownRun(f"{why} ({settings.store}). See `arazzo-mcp runs list`.")
-        typer.echo(json.dumps(run_details(found), indent=None if as_json else 2, ensure_ascii=False))
-
-    run_async(go)
-
-
-@runs.command("cancel")
-def runs_cancel(run_id: RunId, store: Store = None, config: Config = None, as_json: AsJson = False) -> None:
-    """Stop a run, whichever process drives it, and cancel its remote job."""
-    from arazzo_mcp.app import open_engine
-    from arazzo_mcp.command_line import cancelled, shown
-    from arazzo_mcp.library import Library
-
-    settings = settings_of(config, store=store)
-
-    async def go() -> int:
-        must_be_there(settings.store, run_id)
-        async with open_engine(Library((), ()), settings, take_over=False) as engine:
-            ended = await cancelled(engine, run_id)
-        typer.echo(shown(ended, as_json=as_json))
-        return 0 if ended.status == "cancelled" and ended.state.remote not in ("failed", "unsupported") else 1
-
-    raise typer.Exit(run_async(go))
-
-
-runs.command("attach")(cli_runs.attach)
-runs.command("wait")(cli_runs.wait)
-
-
-@runs.command("prune")
-def runs_prune(
-    older_than: Annotated[
-        str | None, typer.Option(metavar="7d|12h", help="How long ago they ended.", show_default="keep_days")
-    ] = None,
-    store: Store = None,
-    config: Config = None,
-    as_json: AsJson = False,
-) -> None:
-    """Drop runs that ended long ago, as every server does by itself. A run that works is never dropped."""
-    from arazzo_mcp.command_line import pruned_line, seconds_of
-    from arazzo_mcp.engine.prune import Pruned, prune
-    from arazzo_mcp.engine.store import SqliteStore
-
-    settings = settings_of(config, store=store)
-    if older_than is None and not settings.keep_days:
-        raise UsageError("runs are kept for ever (keep_days = 0). Say which to drop: --older-than 7d")
-    age = seconds_of(f"{settings.keep_days}d" if older_than is None else older_than)
-
-    async def go() -> None:
-        done = Pruned()
-        if _is_there(settings.store):
-            async with SqliteStore(settings.store) as opened:
-                done = await prune(opened, age)
-        typer.echo(json.dumps(asdict(done)) if as_json else pruned_line(done))
-
-    run_async(go)
-
-
-def _is_there(store: Path) -> bool:
-    """Whether there is a store; looking makes none."""
-    if not store.exists():
-        err.print(f"there is no run store {store} yet", markup=False)
-        return False
-    return True
 
 
 def _log_to_stderr(level: LogLevel) -> None:

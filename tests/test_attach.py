@@ -24,7 +24,7 @@ from arazzo_mcp.arazzo.attach import attach_problems, beginning, inputs_needed, 
 from arazzo_mcp.arazzo.command import CallOperation, Resumed, Started
 from arazzo_mcp.arazzo.interpreter import advance
 from arazzo_mcp.arazzo.state import State
-from arazzo_mcp.cli import Status
+from arazzo_mcp.cli_runs import Status
 from arazzo_mcp.demo.providers import ServedProviders
 from arazzo_mcp.engine.local import LocalEngine
 from arazzo_mcp.engine.run import RunStatus

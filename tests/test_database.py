@@ -7,9 +7,11 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from arazzo_mcp.engine import database as module
 from arazzo_mcp.engine.database import Database
 from arazzo_mcp.errors import StoreError
 
@@ -92,3 +94,38 @@ async def test_the_version_tells_of_others_and_not_of_what_is_quick(tmp_path: Pa
         assert opened.version() != before
     with pytest.raises(StoreError, match="not open"):
         opened.version()
+
+
+class _Stubborn:
+    """A connection that refuses, once, to be made safe against a loss of power."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection, self._refuses = connection, True
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+    def execute(self, statement: str, *given: Any) -> Any:
+        if statement == "PRAGMA synchronous = FULL" and self._refuses:
+            self._refuses = False
+            raise sqlite3.OperationalError("disk I/O error")
+        return self._connection.execute(statement, *given)
+
+
+async def test_what_must_survive_a_loss_of_power_is_safe_after_a_refusal_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = module._open
+
+    def opened(*given: Any) -> tuple[Any, Any]:
+        connection, quick = whole(*given)
+        return _Stubborn(connection), quick
+
+    def mode(connection: sqlite3.Connection) -> int:
+        return int(connection.execute("PRAGMA synchronous").fetchone()[0])
+
+    monkeypatch.setattr(module, "_open", opened)
+    async with database(tmp_path) as file:
+        with pytest.raises(StoreError, match="disk I/O error"):
+            await file.ask(mode, durable=True)
+        assert await file.ask(mode, durable=True) == 2, "FULL"

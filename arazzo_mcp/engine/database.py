@@ -201,9 +201,7 @@ def _serve(connection: sqlite3.Connection, waiting: queue.SimpleQueue[_Work | No
     while open_:
         batch, open_ = _batch(waiting)
         if batch:
-            wanted = "FULL" if any(work.durable for work in batch) else "NORMAL"
-            _perform(connection, batch, wanted if wanted != synchronous else "")
-            synchronous = wanted
+            synchronous = _perform(connection, batch, synchronous)
     connection.close()
 
 
@@ -221,15 +219,17 @@ def _batch(waiting: queue.SimpleQueue[_Work | None]) -> tuple[list[_Work], bool]
     return batch, item is not None
 
 
-def _perform(connection: sqlite3.Connection, batch: list[_Work], synchronous: str) -> None:
+def _perform(connection: sqlite3.Connection, batch: list[_Work], synchronous: str) -> str:
     """One transaction. What fails by itself is undone by itself; what fails the transaction fails all of it.
 
     Every statement costs this thread a turn at the interpreter's lock, which a busy loop gives away every 5 ms only:
-    so no more are executed than are needed. synchronous: where that has to be another one than it was.
+    so no more are executed than are needed. synchronous: the mode that is known to be in force, which is the result
+    too; empty where an error leaves that open.
     """
+    wanted = "FULL" if any(work.durable for work in batch) else "NORMAL"
     try:
-        if synchronous:
-            connection.execute(f"PRAGMA synchronous = {synchronous}")
+        if wanted != synchronous:
+            connection.execute(f"PRAGMA synchronous = {wanted}")
         if len(batch) == 1 and batch[0].single:
             results: list[tuple[Any, Exception | None]] = [(batch[0].do(connection), None)]
         else:
@@ -239,10 +239,11 @@ def _perform(connection: sqlite3.Connection, batch: list[_Work], synchronous: st
     except Exception as error:  # noqa: BLE001  (the thread must live: every run of this process waits for it)
         with suppress(sqlite3.Error):
             connection.execute("ROLLBACK")
-        results = [(None, error)] * len(batch)
+        results, wanted = [(None, error)] * len(batch), ""
     for work, (value, failed) in zip(batch, results, strict=True):
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
             work.loop.call_soon_threadsafe(work.answer, value, failed)
+    return wanted
 
 
 def _perform_one(connection: sqlite3.Connection, work: _Work) -> tuple[Any, Exception | None]:

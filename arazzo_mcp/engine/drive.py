@@ -209,12 +209,14 @@ async def _save(store: Store, run: Run, *, durable: bool, cancel_answered: bool 
 
 def recovered(run: Run) -> Run:
     """A run whose process died, as it can go on: a call that may have been sent and must not be repeated ends it."""
-    if isinstance(run.command, CallOperation) and not may_repeat(run.state, run.command):
+    if not isinstance(run.command, CallOperation):
+        return run
+    if not may_repeat(run.state, run.command):
         why = "the process that sent it ended before an answer was recorded"
         return replace(run, command=Done(_in_doubt(run.command, why)))
-    if isinstance(run.command, CallOperation) and run.state.cancel:
+    if run.state.cancel:
         return replace(run, state=replace(run.state, tries=run.state.tries + 1))
-    if isinstance(run.command, CallOperation) and is_submit(run.state, run.command):
+    if is_submit(run.state, run.command):
         return replace(run, state=replace(run.state, lost=True))
     return run
 

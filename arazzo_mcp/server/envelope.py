@@ -138,7 +138,7 @@ _CANCELLED: Final = {
 
 def _bounded(outputs: dict[str, Json], run_id: str) -> dict[str, Json]:
     """Outputs that a message cannot carry are named with their size instead."""
-    sizes = {name: _size(value) for name, value in outputs.items()}
+    sizes = {name: size_of(value) for name, value in outputs.items()}
     if sum(sizes.values()) <= MOST_BYTES:
         return outputs
     room = MOST_BYTES // len(outputs)
@@ -150,6 +150,6 @@ def _bounded(outputs: dict[str, Json], run_id: str) -> dict[str, Json]:
     }
 
 
-def _size(value: Json) -> int:
+def size_of(value: Json) -> int:
     """Bytes in a message, where the text of the result is JSON within JSON."""
     return len(json.dumps(json.dumps(value, ensure_ascii=False), ensure_ascii=False).encode())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, Literal
@@ -11,7 +10,7 @@ from arazzo_mcp.arazzo.scope import Json
 from arazzo_mcp.engine.run import Run, RunStatus
 from arazzo_mcp.engine.seams import Engine
 from arazzo_mcp.errors import UnknownRun
-from arazzo_mcp.server.envelope import MOST_BYTES, envelope
+from arazzo_mcp.server.envelope import MOST_BYTES, envelope, size_of
 from arazzo_mcp.server.follow import HEARTBEAT_SECONDS, Context, time_left
 
 Until = Literal["any", "all"]
@@ -94,7 +93,6 @@ def _ended(run: Run, room: int) -> dict[str, Json]:
     """An envelope without what only concerns one call; outputs that take more than their share are named alone."""
     told = {name: value for name, value in envelope(run, 0).items() if name not in ("waited_seconds", "upstream")}
     outputs = told.get("outputs", {})
-    # the text of a result is JSON within JSON
-    if len(json.dumps(json.dumps(outputs, ensure_ascii=False), ensure_ascii=False).encode()) > room:
+    if size_of(outputs) > room:
         told["outputs"] = dict.fromkeys(outputs, "too large to be told with others: see run_status")
     return told

@@ -110,15 +110,13 @@ class _Face:
     def __init__(self, engine: Engine, catalog: Catalog, wait_seconds: float, on_disconnect: OnDisconnect) -> None:
         self.engine, self.catalog, self.wait_seconds = engine, catalog, wait_seconds
         self.tools = all_tools(catalog)
+        self._schemas = {tool.name: tool.input_schema for tool in self.tools}
         self.run_tools = RunTools(engine, catalog)
         self.calls = Calls(engine, on_disconnect)
 
     def input_schema(self, name: str) -> dict[str, Any] | None:
         """The SDK asks for it at every call over HTTP; without this it would list all tools each time."""
-        if entry := self.catalog.entries.get(name):
-            return entry.tool_schema
-        tool = RUN_TOOLS.get(name)
-        return tool.input_schema if tool else None
+        return self._schemas.get(name)
 
     async def list_tools(self, _context: Context, params: t.PaginatedRequestParams | None) -> t.ListToolsResult:
         """tools/list, a page at a time."""
