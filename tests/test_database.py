@@ -126,6 +126,7 @@ async def test_what_must_survive_a_loss_of_power_is_safe_after_a_refusal_too(
 
     monkeypatch.setattr(module, "_open", opened)
     async with database(tmp_path) as file:
+        assert await file.ask(mode) == 1, "NORMAL"
         with pytest.raises(StoreError, match="disk I/O error"):
             await file.ask(mode, durable=True)
         assert await file.ask(mode, durable=True) == 2, "FULL"
